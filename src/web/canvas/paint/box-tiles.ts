@@ -1,7 +1,8 @@
 /*
  * Numbered boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some
  * dozens of pictures instead of writing thousands of numbers. A row of a tile is one byte of the
- * page's bitmap, so comparing eight bytes finds the changed boxes. Each frame makes a few tiles
+ * page's bitmap, so comparing eight bytes finds the changed boxes. A tile is made if most of it is
+ * in view, because that costs no more than drawing its boxes. Of the others, each frame makes a few
  * and draws the rest of the new area box by box. A change of the box size drops all tiles.
  */
 
@@ -17,8 +18,9 @@ import type { Palette } from "./palette.js";
 type Tile = ReturnType<typeof makeTile>;
 
 const SIDE = 8;
-/** The most pixels of tiles made per frame. One tile is always made. */
+/** The most pixels of tiles made per frame of which less is in view. One tile is always made. */
 const MADE_PX = 250_000;
+const MOST = SIDE ** 2 / 2;
 const TILES_PER_ROW = PAGE_SIDE / SIDE;
 /** The largest area of all tiles together, in screens. */
 const SCREENS_MAX = 2;
@@ -41,7 +43,7 @@ export class BoxTiles {
   /** How boxes look in this frame. Call it once per frame. */
   style(screen: Screen, cells: number, palette: Palette): BoxStyle {
     const style = boxStyle(screen, cells, palette, this.#style);
-    this.#isSteady = style === this.#style;
+    this.#isSteady = style === this.#style || this.#style === undefined;
     if (!this.#isSteady) this.#tiles.clear();
     this.#style = style;
     this.#isTiled = style.font !== undefined && Number.isInteger(style.cellPx);
@@ -65,28 +67,34 @@ export class BoxTiles {
     const { x, y } = placeOfPage(page);
     for (let row = Math.floor(part.top / SIDE); row * SIDE < part.bottom; row++) {
       for (let column = Math.floor(part.left / SIDE); column * SIDE < part.right; column++) {
-        const tile = this.#tile(style, page, picture, row, column);
         const [left, top] = [column * SIDE, row * SIDE];
+        const seen = {
+          left: Math.max(part.left, left),
+          top: Math.max(part.top, top),
+          right: Math.min(part.right, left + SIDE),
+          bottom: Math.min(part.bottom, top + SIDE),
+        };
+        const isMost = (seen.right - seen.left) * (seen.bottom - seen.top) >= MOST;
+        const tile = this.#tile(style, page, picture, row, column, isMost);
         if (tile) context.drawImage(tile.canvas, screen.left(x * PAGE_SIDE + left), screen.top(y * PAGE_SIDE + top));
-        else {
-          const seen = {
-            left: Math.max(part.left, left),
-            top: Math.max(part.top, top),
-            right: Math.min(part.right, left + SIDE),
-            bottom: Math.min(part.bottom, top + SIDE),
-          };
-          paintBoxes(context, screen, style, page, picture, seen);
-        }
+        else paintBoxes(context, screen, style, page, picture, seen);
       }
     }
     this.#bound(screen, style);
   }
 
   /** The up-to-date tile; undefined if it does not exist and this frame has made enough. */
-  #tile(style: BoxStyle, page: number, picture: PagePicture, row: number, column: number): Tile | undefined {
+  #tile(
+    style: BoxStyle,
+    page: number,
+    picture: PagePicture,
+    row: number,
+    column: number,
+    isMost: boolean,
+  ): Tile | undefined {
     const key = page * TILES_PER_ROW ** 2 + row * TILES_PER_ROW + column;
     const kept = this.#tiles.get(key);
-    if (!kept && this.#made++ >= this.#madeMax) return undefined;
+    if (!kept && !isMost && this.#made++ >= this.#madeMax) return undefined;
     const tile = kept ?? makeTile(style);
     this.#tiles.delete(key);
     this.#tiles.set(key, tile);
