@@ -100,8 +100,9 @@ export class CanvasBoard {
           const first = this.#hasStarted ? undefined : this.firstCamera;
           this.#hasStarted = true;
           if (first) this.viewport.startAt(first);
-          // Immediately, because resizing a canvas empties it.
-          this.#frames.now();
+          // Asks for the first pages before the picture and the rest of the app are made.
+          this.pages.look(this.viewport, performance.now());
+          this.#frames.again();
         },
         recolored: (palette) => {
           this.pages.recolor(palette);

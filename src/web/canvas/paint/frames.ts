@@ -9,23 +9,35 @@ export class Frames {
   readonly #draw: (nowMs: number) => void;
   readonly #housekeeping = setInterval(() => this.request(), HOUSEKEEPING_MS);
   #frame: number | undefined;
+  #hasDrawn = false;
 
   constructor(draw: (nowMs: number) => void) {
     this.#draw = draw;
   }
 
   request(): void {
-    this.#frame ??= requestAnimationFrame((nowMs) => this.now(nowMs));
+    this.#frame ??= requestAnimationFrame((nowMs) => this.#now(nowMs));
   }
 
-  now(nowMs = performance.now()): void {
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    this.#frame = undefined;
-    this.#draw(nowMs);
+  /** What was drawn is gone: draws immediately. The first picture waits for its frame. */
+  again(): void {
+    if (this.#hasDrawn) this.#now(performance.now());
+    else this.request();
   }
 
   close(): void {
     clearInterval(this.#housekeeping);
+    this.#cancel();
+  }
+
+  #now(nowMs: number): void {
+    this.#cancel();
+    this.#hasDrawn = true;
+    this.#draw(nowMs);
+  }
+
+  #cancel(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    this.#frame = undefined;
   }
 }

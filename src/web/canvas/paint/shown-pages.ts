@@ -61,6 +61,8 @@ export class ShownPages {
   #loading: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
   #firstMs: number | undefined;
+  /** Whether all in sight was loaded before. */
+  #wasComplete = false;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
     this.#board = board;
@@ -130,15 +132,18 @@ export class ShownPages {
     const others = [...ahead, ...this.#ownPages].filter((page) => !isAmong.has(page));
     const wanted = [...loading, ...focused, ...this.#inSight, ...others];
     this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
-    this.#firstMs ??= nowMs;
+    if (this.#firstMs === undefined) {
+      this.#firstMs = nowMs;
+      this.#off.push(realClock.after(FIRST_MS, () => this.#listener.changed()));
+    }
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
     this.#keeper.want(isFirst ? wanted.slice(0, FIRST_PAGES_MAX) : wanted, nowMs);
-    if (isFirst) this.#listener.changed();
     if (this.#seen?.scale !== camera.scale) {
       const cellPx = camera.scale * view.density;
       for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);
     }
     this.#seen = camera;
+    this.#wasComplete ||= this.isComplete;
   }
 
   get(cell: number): boolean | undefined {
@@ -195,7 +200,8 @@ export class ShownPages {
     const cells = this.#board.cellsOf(page);
     if (!bits || cells === undefined) return;
     const picture = PagePicture.of(cells, bits, this.#palette, this.#plane.across);
-    this.pages.set(page, { picture, sinceMs: performance.now() });
+    // Only what replaces a density fades in. At first there is none.
+    this.pages.set(page, { picture, sinceMs: this.#wasComplete ? performance.now() : Number.NEGATIVE_INFINITY });
     this.#count(page, picture);
     this.#checkLoading();
     this.#listener.changed();

@@ -16,6 +16,7 @@ export class Surface {
   readonly #themes = THEMES.map((query) => matchMedia(query));
   readonly #resized = new ResizeObserver(() => this.resize());
   #resolution: MediaQueryList | undefined;
+  #density: number | undefined;
   #palette: Palette;
 
   constructor(canvas: HTMLCanvasElement, listener: SurfaceListener, hasOwners = false) {
@@ -35,8 +36,13 @@ export class Surface {
     const { width, height } = this.#canvas.getBoundingClientRect();
     if (width === 0 || height === 0) return;
     const density = window.devicePixelRatio;
-    this.#canvas.width = Math.round(width * density);
-    this.#canvas.height = Math.round(height * density);
+    const [across, down] = [Math.round(width * density), Math.round(height * density)];
+    // The observer's first report says what is known. A new size empties the canvas, even the same.
+    const { width: before, height: beforeDown } = this.#canvas;
+    if (this.#density === density && across === before && down === beforeDown) return;
+    this.#density = density;
+    this.#canvas.width = across;
+    this.#canvas.height = down;
     this.#listener.resized({ width, height, density });
   }
 
