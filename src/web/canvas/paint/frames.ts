@@ -19,7 +19,7 @@ export class Frames {
     this.#frame ??= requestAnimationFrame((nowMs) => this.#now(nowMs));
   }
 
-  /** What was drawn is gone: draws immediately. The first picture waits for its frame. */
+  /** Draws the lost picture immediately. The first one waits for its frame. */
   again(): void {
     if (this.#hasDrawn) this.#now(performance.now());
     else this.request();
