@@ -35,6 +35,7 @@ const PROGRAMS = [
 const PACKAGES_LEFT_OUT = [
   "lmdb",
   "playwright-core",
+  "axe-core",
   "vite",
   "@preact/preset-vite",
   "socket.io",

@@ -14,6 +14,7 @@ import type { Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { connect } from "../src/client/index.js";
 import { EmbeddedStore } from "../src/store/embedded/embedded-store.js";
+import { HEART } from "../test/support/app-states.js";
 import { launchChromium } from "../test/support/browser.js";
 import { startInstance } from "../test/support/instances.js";
 import { pictureLargeBoards } from "./large-screenshots.js";
@@ -30,20 +31,6 @@ interface Film {
   /** The palette indexes of the previous picture. */
   last: Uint8Array | undefined;
 }
-
-/** A heart, so that there is something to see: each string a row of the 10 × 10 board. */
-const HEART = [
-  "..........",
-  "..##..##..",
-  ".########.",
-  ".########.",
-  ".########.",
-  "..######..",
-  "...####...",
-  "....##....",
-  "..........",
-  "..........",
-];
 
 const folder = mkdtempSync(join(tmpdir(), "socketscaler-pictures-"));
 const store = await EmbeddedStore.open({ directory: folder });

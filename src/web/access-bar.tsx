@@ -18,7 +18,13 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
   const [isOpen, setOpen] = useState(false);
   const isAsked = access.isNeeded || isOpen;
   return (
-    <div class="access" translate={false} data-testid="access" data-tone={access.isNeeded ? "bad" : "waiting"}>
+    <section
+      class="access"
+      aria-label="Access"
+      translate={false}
+      data-testid="access"
+      data-tone={access.isNeeded ? "bad" : "waiting"}
+    >
       <p role="status" data-testid="access-text">
         {access.text}
       </p>
@@ -33,7 +39,7 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
           Continue without a token
         </button>
       )}
-    </div>
+    </section>
   );
 }
 

@@ -66,9 +66,11 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const isShown = size > 0 && live.failure === undefined;
   const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere ?? earlier;
   const goTo = isShown && <GoToNumber size={size} onGo={(cell) => setTarget({ cell })} />;
+  // A pane is part of a document that has its own landmarks.
+  const [Header, Main] = isCompact ? (["div", "div"] as const) : (["header", "main"] as const);
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
-      <header class="header">
+      <Header class="header">
         {!isCompact && <Title board={board.name} />}
         <Status live={live} board={board} checked={checked} />
         {isCompact && <ConnectionFacts live={live} />}
@@ -79,9 +81,9 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             <Boards names={boards} current={board.name} />
           </More>
         )}
-      </header>
+      </Header>
       {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
-      <main class="main" aria-label="Board">
+      <Main class="main" aria-label={isCompact ? undefined : "Board"}>
         {isShown && (
           <CanvasView
             board={board}
@@ -97,7 +99,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
           />
         )}
         {!isShown && <Absence access={access} failure={hint?.text} names={boards} board={board.name} />}
-      </main>
+      </Main>
       <Announcer live={live} delay={delay} refusal={refusal} />
     </div>
   );

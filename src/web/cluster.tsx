@@ -84,13 +84,16 @@ function Cluster() {
             return (
               <div key={measure}>
                 <dt>{label}</dt>
-                <dd data-testid={`whole-${measure}`}>{format(line.at(-1) ?? 0)}</dd>
-                <Chart line={line} label={`${label} in the last two minutes`} />
+                <dd>
+                  <span data-testid={`whole-${measure}`}>{format(line.at(-1) ?? 0)}</span>
+                  <Chart line={line} label={`${label} in the last two minutes`} />
+                </dd>
               </div>
             );
           })}
         </dl>
-        <div class="table">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: keys must be able to scroll it */}
+        <section class="table" aria-label="Instances" tabIndex={0}>
           <table>
             <thead>
               <tr>
@@ -115,7 +118,7 @@ function Cluster() {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       </main>
     </>
   );

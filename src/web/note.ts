@@ -5,6 +5,8 @@
 
 const GAP_PX = 8;
 const EDGE_PX = 8;
+/** A note covers none of these if there is room for it elsewhere. */
+const FLOATS = ".header, .access, .tools, .fill-status, .stage-panels > *";
 
 export class Note {
   readonly #scroller: HTMLElement | null;
@@ -17,7 +19,7 @@ export class Note {
     this.#note.translate = false;
     this.#note.dataset.testid = kind;
     this.#note.popover = "manual";
-    document.body.append(this.#note);
+    (grid.closest(".main") ?? document.body).append(this.#note);
   }
 
   get isShown(): boolean {
@@ -44,8 +46,17 @@ export class Note {
     const center = cell.left + cell.width / 2;
     const leftMax = document.documentElement.clientWidth - width - EDGE_PX;
     const left = Math.max(EDGE_PX, Math.min(leftMax, center - width / 2));
-    const isAbove = cell.top - height - GAP_PX >= EDGE_PX;
-    const top = isAbove ? cell.top - height - GAP_PX : cell.bottom + GAP_PX;
+    const above = cell.top - height - GAP_PX;
+    const below = cell.bottom + GAP_PX;
+    const floats = Array.from(document.querySelectorAll(FLOATS), (float) => float.getBoundingClientRect());
+    const isFree = (top: number) =>
+      top >= EDGE_PX &&
+      top + height <= innerHeight - EDGE_PX &&
+      !floats.some(
+        (float) => left < float.right && left + width > float.left && top < float.bottom && top + height > float.top,
+      );
+    const isAbove = isFree(above) || (above >= EDGE_PX && !isFree(below));
+    const top = isAbove ? above : below;
     this.#note.dataset.side = isAbove ? "above" : "below";
     this.#note.style.left = `${left}px`;
     this.#note.style.top = `${top}px`;

@@ -11,6 +11,8 @@ import { VIEW_ONLY } from "./permission.js";
 export interface Wording {
   readonly tone: "good" | "waiting" | "bad";
   readonly text: string;
+  /** Whether it only says how fast changes are sent. */
+  readonly isPace?: boolean;
 }
 
 export function formatMs(ms: number): string {
@@ -72,7 +74,9 @@ export function problem(live: Live, delay: Delay | undefined, hasBeenLive: boole
     return connection.reason?.code === "UNREACHABLE" ? { tone: "bad", text: connection.reason.message } : undefined;
   }
   if (!connection.storeAvailable) return { tone: "waiting", text: `${STORE_UNAVAILABLE} ${queued}.` };
-  return delay && waiting > 0 ? { tone: "waiting", text: delayText(delay, queued) } : undefined;
+  return delay && waiting > 0
+    ? { tone: "waiting", text: delayText(delay, queued), isPace: delay.code === "RATE_LIMITED" }
+    : undefined;
 }
 
 const STORE_UNAVAILABLE = "The store is unavailable, so changes cannot be saved right now.";

@@ -131,8 +131,11 @@ describe("the tools of the canvas", () => {
     await until("its size is shown", async () => (await painted()) === "60 × 20 = 1,200 boxes");
     await page.mouse.up();
     await until("the progress is shown", async () => /of 1,200 boxes sent/.test(await textOf(page, "fill-status")));
+    await until("a screen reader hears of it", async () => /75 % of the/.test(await textOf(page, "fill-announcer")));
+    assert.doesNotMatch(await textOf(page, "message"), /fast/, "the line below does not repeat it");
     await until("all are checked", () => board.checked === 1_200, 20_000);
     await until("and it is gone", async () => (await page.getByTestId("fill-status").count()) === 0);
+    assert.equal(await textOf(page, "fill-announcer"), "Sending has ended.");
     await page.getByTestId("undo").click();
     await until("none is checked", () => board.checked === 0, 20_000);
     await page.getByTestId("redo").click();

@@ -179,45 +179,6 @@ describe("the page", () => {
     }
   });
 
-  test("what floats over the board covers nothing else that floats, at any size and with large text", async () => {
-    for (const board of ["main", "vast"]) {
-      const { page } = await openBoard(browser, `${instances[0]?.url}/?board=${board}`);
-      for (const [width, height, text] of [
-        [320, 480, 100],
-        [390, 844, 100],
-        [844, 390, 100],
-        [820, 1_180, 100],
-        [1_440, 900, 100],
-        [320, 480, 200],
-        [390, 844, 200],
-        [1_440, 900, 200],
-      ] as const) {
-        await page.setViewportSize({ width, height });
-        await page.evaluate((percent) => {
-          document.documentElement.style.fontSize = `${percent}%`;
-        }, text);
-        const covering = await page.evaluate(() => {
-          const floats = [...document.querySelectorAll(".header, .tools, .overview, .replay, .message")]
-            .map((float) => ({ name: float.className, box: float.getBoundingClientRect() }))
-            .filter(({ box }) => box.width > 0);
-          const isOver = (one: DOMRect, other: DOMRect) =>
-            one.left < other.right - 1 &&
-            other.left < one.right - 1 &&
-            one.top < other.bottom - 1 &&
-            other.top < one.bottom - 1;
-          return floats.flatMap(({ name, box }, index) => [
-            ...floats
-              .slice(index + 1)
-              .flatMap((other) => (isOver(box, other.box) ? [`${name} and ${other.name}`] : [])),
-            ...(box.right > innerWidth + 1 || box.bottom > innerHeight + 1 ? [`${name} and the edge`] : []),
-          ]);
-        });
-        assert.deepEqual(covering, [], `${board} at ${width} × ${height} with ${text} % text`);
-      }
-      await page.close();
-    }
-  });
-
   test("the way back from a replay is not covered on the smallest phone, with an open overview", async () => {
     const DATA_DIR = temporaryFolder({ after });
     const instance = await startInstance({ BOARDS: "vast=1000000", HISTORY: "2h", DATA_DIR });

@@ -39,7 +39,7 @@ interface BoardViewProps {
 const WIDE = "(min-width: 60rem)";
 
 export function CanvasView(props: BoardViewProps) {
-  const { board, size, target, welcome, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
+  const { board, size, target, welcome, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, onPointed] = useState<number>();
   const [focused, onFocused] = useState<number>();
@@ -73,6 +73,8 @@ export function CanvasView(props: BoardViewProps) {
     const owner = parts?.canvas.replay ? undefined : ownerText(board, shown, Date.now());
     return placeText(shown, placeOf(plane, shown), board.isFrozen(shown), owner);
   });
+  // The progress of a fill says the same, more exactly.
+  const hint = props.hint?.isPace && parts?.canvas.brush.portions.progress ? undefined : props.hint;
   const isWelcomed = welcome !== undefined && !hint && shown === undefined;
   return (
     <div ref={stage} class="stage" data-testid="stage">

@@ -1,12 +1,30 @@
-/* The progress of changes that are sent in portions, and the button that stops them. */
+/*
+ * The progress of changes that are sent in portions, and the button that stops them. A screen
+ * reader hears the beginning, each quarter and the end.
+ */
 
+import { useRef } from "preact/hooks";
 import { countOf, formatCount } from "../../protocol/count.js";
 import type { Portions } from "./drawing/portions.js";
 
 export function FillStatus({ portions }: { readonly portions: Portions }) {
   const { progress } = portions;
-  if (!progress) return null;
-  const { done, total, secondsLeft } = progress;
+  const said = useRef("");
+  if (progress) said.current = `${25 * Math.floor((4 * progress.done) / progress.total)} % of the boxes sent`;
+  else if (said.current) said.current = "Sending has ended.";
+  return (
+    <>
+      {progress && <FillRow portions={portions} {...progress} />}
+      <span class="for-screen-readers" translate={false} role="status" data-testid="fill-announcer">
+        {said.current}
+      </span>
+    </>
+  );
+}
+
+type FillRowProps = { readonly portions: Portions } & NonNullable<Portions["progress"]>;
+
+function FillRow({ portions, done, total, secondsLeft }: FillRowProps) {
   return (
     <div class="fill-row">
       <div class="fill-status" data-testid="fill-status">

@@ -33,6 +33,7 @@ export class Portions {
   readonly #options: PortionsOptions;
   readonly #waiting = new Map<number, CellValue & { readonly step: number }>();
   #underWay = 0;
+  #isStopped = false;
   #done = 0;
   /** Refusals since the last change that was accepted. */
   #refusals = 0;
@@ -47,9 +48,9 @@ export class Portions {
     return this.#waiting.size;
   }
 
-  /** Undefined while nothing waits. */
+  /** Undefined if all changes are acknowledged, or if no more will be sent after a stop. */
   get progress(): Progress | undefined {
-    if (this.#waiting.size === 0) return undefined;
+    if (this.#waiting.size === 0 && (this.#underWay === 0 || this.#isStopped)) return undefined;
     const secondsLeft = this.#pace.secondsToGo(this.#options.nowMs());
     return { done: this.#done, total: this.#done + this.#left, secondsLeft };
   }
@@ -71,6 +72,7 @@ export class Portions {
       this.forget(cell);
       this.#waiting.set(cell, { cell, value, step });
     }
+    this.#isStopped = false;
     this.#more();
     this.#options.changed();
   }
@@ -83,6 +85,7 @@ export class Portions {
 
   /** Makes no more changes of this step; without one, of any. */
   stop(step?: number): void {
+    this.#isStopped = true;
     this.#leaveOut([...this.#waiting.values()].filter((change) => step === undefined || change.step === step));
   }
 

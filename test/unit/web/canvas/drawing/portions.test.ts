@@ -51,6 +51,19 @@ describe("portions", () => {
     assert.ok(secondsLeft && secondsLeft >= 11 && secondsLeft <= 13, `${secondsLeft}, for 600 at 50 per second`);
   });
 
+  test("show their progress until the last one is acknowledged, and none after a stop", async () => {
+    const { portions, send, settle } = make();
+    send(150);
+    await settle(100, "accept");
+    await settle(20, "accept");
+    assert.deepEqual(portions.progress, { done: 120, total: 150, secondsLeft: undefined });
+    await settle(30, "accept");
+    assert.equal(portions.progress, undefined);
+    send(150);
+    portions.stop();
+    assert.equal(portions.progress, undefined);
+  });
+
   test("end after as many refusals in a row as a portion has, but not for a few", async () => {
     const { portions, leftOut, send, settle } = make();
     send(1_000);
