@@ -4,9 +4,8 @@
  */
 
 import { type Clock, every } from "../protocol/clock.js";
-import { type ErrorCode, Refusal } from "../protocol/refusal.js";
+import type { ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { EarlierChanges } from "./connect-options.js";
-import { GIVE_UP_MS } from "./give-up.js";
 import type { Line, LineListener } from "./line.js";
 import { Opening } from "./opening.js";
 import { cellsIn, type SavedOutbox } from "./saved-outbox.js";
@@ -98,11 +97,10 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
       failed: giveUp,
       problem: ignore,
     });
-    const expire = () => changes.expire(clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-    const cancelTick = every(clock, TICK_MS, expire);
+    const cancelTick = every(clock, TICK_MS, () => changes.expire());
     opening.ready.catch(ignore);
     signal.addEventListener("abort", abort);
     changes.restore(waiting, settle);
-    expire();
+    changes.expire();
   });
 }

@@ -12,6 +12,7 @@ import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
+import { GIVE_UP_MS } from "./give-up.js";
 import type { OutboxWrite } from "./in-flight.js";
 import type { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
@@ -121,11 +122,15 @@ export class UserChanges {
     this.#failure = reason;
     this.#isConnected = false;
     this.#cancelWake?.();
-    this.expire(Number.POSITIVE_INFINITY, reason);
+    this.#giveUp(Number.POSITIVE_INFINITY, reason);
   }
 
-  /** Gives up the changes that were made before `beforeMs`. */
-  expire(beforeMs: number, reason: Refusal): void {
+  /** Gives up the changes that have waited too long. Call it once a second. */
+  expire(): void {
+    this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+  }
+
+  #giveUp(beforeMs: number, reason: Refusal): void {
     const { waiting } = this.outbox;
     this.#dropped(this.outbox.expire(beforeMs, reason), reason);
     if (this.outbox.waiting < waiting) this.#wake();
