@@ -8,7 +8,7 @@ import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
 import { GIVE_UP_MS } from "./give-up.js";
-import type { Settle, Unit } from "./queue.js";
+import { changesOf, type Settle, type Unit } from "./queue.js";
 
 /** More than an outbox takes. */
 const CELLS_MAX = 65_536;
@@ -30,9 +30,9 @@ export interface SavedOutbox {
   readonly queued: readonly SavedUnit[];
 }
 
-export function savedUnit({ ops, isWhole, canSplit }: Unit): SavedUnit {
-  const changes = ops.map(({ cell, value }) => [cell, value] as const);
-  return { changes, sinceMs: Math.max(...ops.map(({ sinceMs }) => sinceMs)), isWhole, canSplit };
+export function savedUnit(unit: Unit): SavedUnit {
+  const { ops, isWhole, canSplit } = unit;
+  return { changes: changesOf([unit]), sinceMs: Math.max(...ops.map(({ sinceMs }) => sinceMs)), isWhole, canSplit };
 }
 
 /** `settle` is called for each cell. */
@@ -43,9 +43,12 @@ export function restoredUnit({ changes, sinceMs, isWhole, canSplit }: SavedUnit,
 }
 
 /** Number of cells in it. */
-export function cellsIn({ inFlight, queued }: SavedOutbox): number {
-  const units = [...inFlight.flatMap(([, units]) => units), ...queued];
-  return units.reduce((cells, { changes }) => cells + changes.length, 0);
+export function cellsIn(outbox: SavedOutbox): number {
+  return unitsIn(outbox).reduce((cells, { changes }) => cells + changes.length, 0);
+}
+
+function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
+  return [...inFlight.flatMap(([, units]) => units), ...queued];
 }
 
 /**
@@ -53,9 +56,10 @@ export function cellsIn({ inFlight, queued }: SavedOutbox): number {
  * value, …]` with its age at `fromMs`. `aheadMs`: how far the wall clock is ahead of the clock that
  * the outbox uses.
  */
-export function toText({ seq, inFlight, queued }: SavedOutbox, aheadMs: number): string {
-  const times = [...inFlight.flatMap(([, units]) => units), ...queued].map(({ sinceMs }) => sinceMs);
-  const fromMs = Math.ceil(times.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY));
+export function toText(outbox: SavedOutbox, aheadMs: number): string {
+  const { seq, inFlight, queued } = outbox;
+  const latest = unitsIn(outbox).reduce((ms, { sinceMs }) => Math.max(ms, sinceMs), Number.NEGATIVE_INFINITY);
+  const fromMs = Math.ceil(latest);
   const unit = ({ changes, sinceMs, isWhole, canSplit }: SavedUnit) => {
     const kind = (isWhole ? WHOLE : 0) + (canSplit ? SPLITS : 0);
     return [Math.ceil(fromMs - sinceMs), kind, ...changes.flat()];
