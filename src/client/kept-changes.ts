@@ -10,14 +10,16 @@
  * by one page at a time, and never beside its owner. A page without Web Locks keeps nothing.
  */
 
-import { realClock } from "../protocol/clock.js";
 import type { ChangeKeeper } from "./connect-options.js";
+import { clientClock } from "./elapsed-clock.js";
 import { resend } from "./resend.js";
 import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.js";
 
 const PREFIX = "socketscaler.changes|";
 /** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */
 const LAZY_MS = 250;
+/** How far the wall clock was ahead of the clients' clock in the beginning. */
+const aheadMs = Date.now() - clientClock.now();
 
 /**
  * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of
@@ -46,7 +48,7 @@ export function keepChanges(user = ""): ChangeKeeper {
       let last = Promise.resolve();
       const deliver = async (key: string) => {
         const [board = "", session = ""] = key.slice(prefix.length).split("|");
-        const waiting = fromText(read(key) ?? "", aheadMs(), clock.now());
+        const waiting = fromText(read(key) ?? "", aheadMs, clock.now());
         const kept = (rest: SavedOutbox | undefined) => keep(key, rest);
         const parts = { open, clock, progress, kept };
         if (!waiting || (await resend({ board, session, waiting }, parts, signal))) write(key, undefined);
@@ -83,24 +85,19 @@ function lazily(run: (waiting: SavedOutbox | undefined) => void): ReturnType<Cha
   globalThis.addEventListener?.("pagehide", flush);
   globalThis.document?.addEventListener("visibilitychange", flush);
   return (waiting, isUrgent) => {
-    if (!later && !isUrgent) realClock.after(LAZY_MS, flush);
+    if (!later && !isUrgent) clientClock.after(LAZY_MS, flush);
     later = waiting;
     if (isUrgent) flush();
   };
 }
 
 function keep(key: string, waiting: SavedOutbox | undefined): void {
-  write(key, waiting && toText(waiting, aheadMs()));
+  write(key, waiting && toText(waiting, aheadMs));
 }
 
 /** Of users who do not come back. */
 function forgetOld(key: string, nowMs: number): void {
-  if (savedBefore(read(key) ?? "", nowMs + aheadMs())) write(key, undefined);
-}
-
-/** How far the wall clock is ahead of the clients' clock. */
-function aheadMs(): number {
-  return Date.now() - performance.now();
+  if (savedBefore(read(key) ?? "", nowMs + aheadMs)) write(key, undefined);
 }
 
 function keys(): string[] {

@@ -58,28 +58,32 @@ function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
  */
 export function toText(outbox: SavedOutbox, aheadMs: number): string {
   const { seq, inFlight, queued } = outbox;
-  const latest = unitsIn(outbox).reduce((ms, { sinceMs }) => Math.max(ms, sinceMs), Number.NEGATIVE_INFINITY);
-  const fromMs = Math.ceil(latest);
-  const unit = ({ changes, sinceMs, isWhole, canSplit }: SavedUnit) => {
-    const kind = (isWhole ? WHOLE : 0) + (canSplit ? SPLITS : 0);
-    return [Math.ceil(fromMs - sinceMs), kind, ...changes.flat()];
+  const wallMs = (unit: SavedUnit) => Math.round(unit.sinceMs + aheadMs);
+  const fromMs = unitsIn(outbox).reduce((latest, unit) => Math.max(latest, wallMs(unit)), Number.NEGATIVE_INFINITY);
+  const listed = (unit: SavedUnit) => {
+    const kind = (unit.isWhole ? WHOLE : 0) + (unit.canSplit ? SPLITS : 0);
+    return [fromMs - wallMs(unit), kind, ...unit.changes.flat()];
   };
-  const writes = inFlight.map(([number, units]) => [number, units.map(unit)]);
-  return JSON.stringify([Math.round(fromMs + aheadMs), seq, writes, queued.map(unit)]);
+  const writes = inFlight.map(([number, units]) => [number, units.map(listed)]);
+  return JSON.stringify([fromMs, seq, writes, queued.map(listed)]);
 }
 
 /** Whether the text is too old to be of use. `nowMs` is of the wall clock. */
 export function savedBefore(text: string, nowMs: number): boolean {
-  const fromMs = Number.parseInt(text.slice(1), 10);
-  return !(nowMs - fromMs < GIVE_UP_MS);
+  return !(Math.abs(nowMs - Number.parseInt(text.slice(1), 10)) < GIVE_UP_MS);
 }
 
-/** Undefined for a text that no outbox has written. No change is younger than `nowMs`. */
+/**
+ * Undefined for a text that no outbox has written. No change is younger than `nowMs`. If the wall
+ * clock was set back by far, the age of the changes is unknown, so they count as too old.
+ */
 export function fromText(text: string, aheadMs: number, nowMs: number): SavedOutbox | undefined {
   try {
     const [fromMs, seq, writes, units] = listOf(JSON.parse(text));
-    const latestMs = Math.min(nowMs, numberOf(fromMs) - aheadMs);
-    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), latestMs);
+    const latestMs = numberOf(fromMs) - aheadMs;
+    const isUnknown = latestMs - nowMs >= GIVE_UP_MS;
+    const sinceMs = isUnknown ? nowMs - 2 * GIVE_UP_MS : Math.min(nowMs, latestMs);
+    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), sinceMs);
     const inFlight = listOf(writes).map((write) => {
       const [number, parts] = listOf(write);
       return [countOf(number), listOf(parts).map(restored)] as const;

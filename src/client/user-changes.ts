@@ -26,6 +26,8 @@ import type { WatchedPages } from "./watched-pages.js";
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;
 const CELLS_AFTER_LIMIT_MIN = 16;
+/** Nothing is sent if old changes were given up longer ago. */
+const EXPIRE_MS = 1_000;
 /**
  * These could be sent again, but not soon, because a person has to repair the page. Waiting for
  * that would hold up the changes on all other pages.
@@ -60,6 +62,8 @@ export class UserChanges {
   #cellsMax = Number.POSITIVE_INFINITY;
   /** After a refusal for the rate, one write is sent at a time until one succeeds. */
   #isCareful = false;
+  /** When old changes were last given up. */
+  #expiredMs = 0;
 
   constructor(pages: WatchedPages, line: Line, session: string, clock: Clock, listener: Listener) {
     this.shown = new ShownCells(this.outbox, pages);
@@ -127,7 +131,8 @@ export class UserChanges {
 
   /** Gives up the changes that have waited too long. Call it once a second. */
   expire(): void {
-    this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+    this.#expiredMs = this.#clock.now();
+    this.#giveUp(this.#expiredMs - GIVE_UP_MS, new Refusal("EXPIRED"));
   }
 
   #giveUp(beforeMs: number, reason: Refusal): void {
@@ -194,6 +199,8 @@ export class UserChanges {
   /** Sends after the current task, so that changes made together travel together. */
   readonly #wake = soon(() => {
     this.#withdraw();
+    // The computer may have slept, and nothing that is too old must be sent then.
+    if (this.#clock.now() - this.#expiredMs > EXPIRE_MS) this.expire();
     const opened = this.#isConnected ? this.#known : undefined;
     const writes = opened ? this.#take(opened.limits) : [];
     try {
