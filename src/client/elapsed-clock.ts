@@ -1,6 +1,6 @@
 /*
  * The clock of a client. The clock of the browser or of Node may stop while the computer sleeps,
- * but the wall clock goes on. So a step of the wall clock ahead counts as time that has passed. A
+ * but the wall clock continues. So a step of the wall clock ahead counts as time that has passed. A
  * step back counts as nothing, and the time between steps is that of the other clock.
  */
 

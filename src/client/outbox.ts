@@ -21,6 +21,7 @@ import type { CellChanges } from "../board/steps.js";
 import { Refusal } from "../protocol/refusal.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
 import { InFlight, type OutboxWrite } from "./in-flight.js";
+import type { MustWait } from "./kept-entries.js";
 import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
 import { restoredUnit, type SavedOutbox, savedUnit } from "./saved-outbox.js";
 
@@ -114,11 +115,14 @@ export class Outbox {
     return unfit;
   }
 
-  /** The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. */
-  take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
+  /**
+   * The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. It has
+   * no change that must wait.
+   */
+  take(cellsMax: number, windowMax: number, mustWait: MustWait = () => false): OutboxWrite | undefined {
     const { oldest = this.#seq + 1 } = this.#inFlight;
     if (this.#seq + 1 - oldest >= windowMax) return undefined;
-    const units = this.#queue.take(cellsMax, this.#inFlight.cells);
+    const units = this.#queue.take(cellsMax, (op) => this.#inFlight.cells.has(op.cell) || mustWait(op));
     if (units.length === 0) return undefined;
     const seq = ++this.#seq;
     this.#inFlight.add(seq, units);

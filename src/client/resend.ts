@@ -6,6 +6,7 @@
 import { type Clock, every } from "../protocol/clock.js";
 import type { ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { EarlierChanges } from "./connect-options.js";
+import type { MustWait } from "./kept-entries.js";
 import type { Line, LineListener } from "./line.js";
 import { Opening } from "./opening.js";
 import { cellsIn, type SavedOutbox } from "./saved-outbox.js";
@@ -23,7 +24,8 @@ interface Parts {
   readonly clock: Clock;
   readonly progress: (earlier: EarlierChanges) => void;
   /** Called before anything is sent, with all that waits. */
-  readonly kept: (waiting: SavedOutbox | undefined) => void;
+  readonly keep: (waiting: SavedOutbox | undefined) => void;
+  readonly mustWait: () => MustWait;
 }
 
 const TICK_MS = 1_000;
@@ -88,8 +90,11 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
       committed: ignore,
       delayed: ignore,
       roundTrip: ignore,
-      waits: (outbox) => {
-        if (!isOver) parts.kept(outbox.saved);
+      kept: {
+        keep: (rest) => {
+          if (!isOver) parts.keep(rest());
+        },
+        mustWait: parts.mustWait,
       },
     });
     const opening = new Opening(board, session, line, clock, {

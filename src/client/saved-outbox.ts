@@ -47,8 +47,13 @@ export function cellsIn(outbox: SavedOutbox): number {
   return unitsIn(outbox).reduce((cells, { changes }) => cells + changes.length, 0);
 }
 
-function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
+export function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
   return [...inFlight.flatMap(([, units]) => units), ...queued];
+}
+
+/** The time of a change by the wall clock, which is the same in each text that has it. */
+export function wallMs(sinceMs: number, aheadMs: number): number {
+  return Math.round(sinceMs + aheadMs);
 }
 
 /**
@@ -58,11 +63,11 @@ function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
  */
 export function toText(outbox: SavedOutbox, aheadMs: number): string {
   const { seq, inFlight, queued } = outbox;
-  const wallMs = (unit: SavedUnit) => Math.round(unit.sinceMs + aheadMs);
-  const fromMs = unitsIn(outbox).reduce((latest, unit) => Math.max(latest, wallMs(unit)), Number.NEGATIVE_INFINITY);
+  const atMs = ({ sinceMs }: SavedUnit) => wallMs(sinceMs, aheadMs);
+  const fromMs = unitsIn(outbox).reduce((latest, unit) => Math.max(latest, atMs(unit)), Number.NEGATIVE_INFINITY);
   const listed = (unit: SavedUnit) => {
     const kind = (unit.isWhole ? WHOLE : 0) + (unit.canSplit ? SPLITS : 0);
-    return [fromMs - wallMs(unit), kind, ...unit.changes.flat()];
+    return [fromMs - atMs(unit), kind, ...unit.changes.flat()];
   };
   const writes = inFlight.map(([number, units]) => [number, units.map(listed)]);
   return JSON.stringify([fromMs, seq, writes, queued.map(listed)]);

@@ -12,6 +12,7 @@ import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
+import type { KeptSession } from "./connect-options.js";
 import { GIVE_UP_MS } from "./give-up.js";
 import type { OutboxWrite } from "./in-flight.js";
 import type { Line } from "./line.js";
@@ -40,8 +41,7 @@ interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   refused(changes: readonly Dropped[], refusal: Refusal): void;
   /** The instance has acknowledged a write. Called before its promises are settled. */
   committed(changes: CellChanges, at: WriteResult["at"]): void;
-  /** Other changes wait now. Urgent before any of them is sent. */
-  waits(outbox: Outbox, isUrgent: boolean): void;
+  readonly kept: KeptSession | undefined;
 }
 
 export class UserChanges {
@@ -129,8 +129,12 @@ export class UserChanges {
     this.#giveUp(Number.POSITIVE_INFINITY, reason);
   }
 
-  /** Gives up the changes that have waited too long. Call it once a second. */
+  /**
+   * Gives up the changes that have waited too long, and sends those that no longer have to wait for
+   * other sessions. Call it once a second.
+   */
   expire(): void {
+    if (this.outbox.waiting > 0) this.#wake();
     this.#expiredMs = this.#clock.now();
     this.#giveUp(this.#expiredMs - GIVE_UP_MS, new Refusal("EXPIRED"));
   }
@@ -204,7 +208,7 @@ export class UserChanges {
     const opened = this.#isConnected ? this.#known : undefined;
     const writes = opened ? this.#take(opened.limits) : [];
     try {
-      this.#listener.waits(this.outbox, writes.length > 0);
+      this.#listener.kept?.keep(() => this.outbox.saved, writes.length > 0);
     } finally {
       if (opened) for (const write of writes) this.#post(opened, write);
     }
@@ -218,9 +222,10 @@ export class UserChanges {
       return [];
     }
     const writes = this.outbox.takeUnsent();
+    const mustWait = this.#listener.kept?.mustWait();
     const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
     while (this.outbox.inFlight < inFlightMax) {
-      const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
+      const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax, mustWait);
       if (!write) break;
       writes.push(write);
     }
