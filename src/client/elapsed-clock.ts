@@ -9,10 +9,11 @@ import { type Clock, realClock } from "../protocol/clock.js";
 /** Smaller differences are left for later. They may be errors of rounding, which would add up. */
 const STEP_MS = 1_000;
 
-export function elapsedClock(clock: Clock, wallMs: () => number): Clock {
+/** Returns the `now` of a clock that counts like `clock` and includes steps of `wallMs` ahead. */
+export function elapsed(clock: Pick<Clock, "now">, wallMs: () => number): Clock["now"] {
   let aheadMs = wallMs() - clock.now();
   let sleptMs = 0;
-  const now = () => {
+  return () => {
     const ms = clock.now();
     const stepMs = wallMs() - ms - aheadMs;
     if (Math.abs(stepMs) > STEP_MS) {
@@ -21,8 +22,7 @@ export function elapsedClock(clock: Clock, wallMs: () => number): Clock {
     }
     return ms + sleptMs;
   };
-  return { now, after: (ms, run) => clock.after(ms, run), random: () => clock.random() };
 }
 
 /** The clock of all clients of the page, or of the process. */
-export const clientClock = elapsedClock(realClock, () => Date.now());
+export const clientClock: Clock = { ...realClock, now: elapsed(realClock, () => Date.now()) };

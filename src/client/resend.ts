@@ -105,7 +105,7 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
     const cancelTick = every(clock, TICK_MS, () => changes.expire());
     opening.ready.catch(ignore);
     signal.addEventListener("abort", abort);
-    changes.restore(waiting, settle);
+    changes.outbox.restore(waiting, settle);
     changes.expire();
   });
 }

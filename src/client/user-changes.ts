@@ -18,7 +18,6 @@ import type { OutboxWrite } from "./in-flight.js";
 import type { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
 import type { Settle } from "./queue.js";
-import type { SavedOutbox } from "./saved-outbox.js";
 import { ShownCells } from "./shown-cells.js";
 import { soon } from "./soon.js";
 import { untilAborted } from "./until-aborted.js";
@@ -124,8 +123,7 @@ export class UserChanges {
 
   close(reason: Refusal): void {
     this.#failure = reason;
-    this.#isConnected = false;
-    this.#cancelWake?.();
+    this.stop();
     this.#giveUp(Number.POSITIVE_INFINITY, reason);
   }
 
@@ -134,15 +132,14 @@ export class UserChanges {
    * other sessions. Call it once a second.
    */
   expire(): void {
-    if (this.outbox.waiting > 0) this.#wake();
     this.#expiredMs = this.#clock.now();
     this.#giveUp(this.#expiredMs - GIVE_UP_MS, new Refusal("EXPIRED"));
   }
 
   #giveUp(beforeMs: number, reason: Refusal): void {
-    const { waiting } = this.outbox;
+    if (this.outbox.waiting === 0) return;
     this.#dropped(this.outbox.expire(beforeMs, reason), reason);
-    if (this.outbox.waiting < waiting) this.#wake();
+    this.#wake();
   }
 
   /** Sends nothing more, and settles nothing. */
@@ -192,12 +189,6 @@ export class UserChanges {
     const cells = ops.flatMap(({ cell }) => (Number.isSafeInteger(cell) && cell >= 0 && cell < size ? [] : cell));
     if (cells.length > 0) return new Refusal("CELL_OUT_OF_RANGE", { cells });
     return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
-  }
-
-  /** Takes over the changes of an earlier page, before any others. */
-  restore(saved: SavedOutbox, settle: Settle): void {
-    this.outbox.restore(saved, settle);
-    this.#wake();
   }
 
   /** Sends after the current task, so that changes made together travel together. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CellChange } from "../../../src/client/board.js";
-import { elapsedClock } from "../../../src/client/elapsed-clock.js";
+import { elapsed } from "../../../src/client/elapsed-clock.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { OPENED } from "../../support/opened.js";
 import { scriptedClient } from "../../support/scripted-line.js";
@@ -227,7 +227,11 @@ describe("a change that waits while the computer sleeps", () => {
   ] as const) {
     test(`${isSent ? "on its way" : "in the queue"}, for ${sleptMs / 1_000} s: ${fate}`, async () => {
       let aheadMs = 0;
-      const { board, line } = scriptedClient((clock) => elapsedClock(clock, () => clock.now() + aheadMs));
+      const { board, line } = scriptedClient((clock) => ({
+        now: elapsed(clock, () => clock.now() + aheadMs),
+        after: (ms, run) => clock.after(ms, run),
+        random: () => clock.random(),
+      }));
       await line.up();
       if (isSent) line.isSilent = true;
       else await line.down();
