@@ -8,7 +8,7 @@
 
 import type { Clock } from "../protocol/clock.js";
 import { GIVE_UP_MS } from "./give-up.js";
-import type { Op } from "./queue.js";
+import { type Op, opsOf } from "./queue.js";
 import { fromText, unitsIn, wallMs } from "./saved-outbox.js";
 
 /** Whether a change must wait for an older one, of another session. */
@@ -75,11 +75,9 @@ export function olderElsewhere(own: string, prefix: string, aheadMs: number, clo
 function timesIn(text: string): Times {
   const times = new Map<number, number>();
   const saved = fromText(text, 0, Number.POSITIVE_INFINITY);
-  for (const { changes, sinceMs } of saved ? unitsIn(saved) : []) {
-    for (const [cell, value] of changes) {
-      const kind = 2 * cell + value;
-      times.set(kind, Math.min(sinceMs, times.get(kind) ?? sinceMs));
-    }
+  for (const { cell, value, sinceMs } of saved ? opsOf(unitsIn(saved)) : []) {
+    const kind = 2 * cell + value;
+    times.set(kind, Math.min(sinceMs, times.get(kind) ?? sinceMs));
   }
   return times;
 }

@@ -4,11 +4,9 @@
  * wall clock.
  */
 
-import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
-import type { CellChanges } from "../board/steps.js";
 import { GIVE_UP_MS } from "./give-up.js";
-import { changesOf, type Settle, type Unit } from "./queue.js";
+import { changesOf, type Op, opsOf, type Unit } from "./queue.js";
 
 /** More than an outbox takes. */
 const CELLS_MAX = 65_536;
@@ -16,38 +14,19 @@ const CELLS_MAX = 65_536;
 const WHOLE = 1;
 const SPLITS = 2;
 
-export interface SavedUnit {
-  readonly changes: CellChanges;
-  readonly sinceMs: number;
-  readonly isWhole: boolean;
-  readonly canSplit: boolean;
-}
-
 export interface SavedOutbox {
   /** The highest number that was used. */
   readonly seq: number;
-  readonly inFlight: readonly (readonly [seq: number, units: readonly SavedUnit[]])[];
-  readonly queued: readonly SavedUnit[];
-}
-
-export function savedUnit(unit: Unit): SavedUnit {
-  const { ops, isWhole, canSplit } = unit;
-  return { changes: changesOf([unit]), sinceMs: Math.max(...ops.map(({ sinceMs }) => sinceMs)), isWhole, canSplit };
-}
-
-/** `settle` is called for each cell. */
-export function restoredUnit({ changes, sinceMs, isWhole, canSplit }: SavedUnit, settle: Settle): Unit {
-  const [[first] = [0]] = changes;
-  const ops = changes.map(([cell, value]) => ({ cell, value, sinceMs, settles: [settle] }));
-  return { page: pageOf(first), ops, isWhole, canSplit, part: undefined };
+  readonly inFlight: readonly (readonly [seq: number, units: readonly Unit[]])[];
+  readonly queued: readonly Unit[];
 }
 
 /** Number of cells in it. */
 export function cellsIn(outbox: SavedOutbox): number {
-  return unitsIn(outbox).reduce((cells, { changes }) => cells + changes.length, 0);
+  return opsOf(unitsIn(outbox)).length;
 }
 
-export function unitsIn({ inFlight, queued }: SavedOutbox): SavedUnit[] {
+export function unitsIn({ inFlight, queued }: SavedOutbox): Unit[] {
   return [...inFlight.flatMap(([, units]) => units), ...queued];
 }
 
@@ -63,11 +42,11 @@ export function wallMs(sinceMs: number, aheadMs: number): number {
  */
 export function toText(outbox: SavedOutbox, aheadMs: number): string {
   const { seq, inFlight, queued } = outbox;
-  const atMs = ({ sinceMs }: SavedUnit) => wallMs(sinceMs, aheadMs);
+  const atMs = ({ ops }: Unit) => wallMs(Math.max(...ops.map(({ sinceMs }) => sinceMs)), aheadMs);
   const fromMs = unitsIn(outbox).reduce((latest, unit) => Math.max(latest, atMs(unit)), Number.NEGATIVE_INFINITY);
-  const listed = (unit: SavedUnit) => {
+  const listed = (unit: Unit) => {
     const kind = (unit.isWhole ? WHOLE : 0) + (unit.canSplit ? SPLITS : 0);
-    return [fromMs - atMs(unit), kind, ...unit.changes.flat()];
+    return [fromMs - atMs(unit), kind, ...changesOf([unit]).flat()];
   };
   const writes = inFlight.map(([number, units]) => [number, units.map(listed)]);
   return JSON.stringify([fromMs, seq, writes, queued.map(listed)]);
@@ -101,15 +80,17 @@ export function fromText(text: string, aheadMs: number, nowMs: number): SavedOut
 }
 
 /** Throws unless the cells lie on one page. */
-function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: number): SavedUnit {
-  const changes: [cell: number, value: Bit][] = [];
+function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: number): Unit {
+  const sinceMs = fromMs - Math.max(0, age);
+  const ops: Op[] = [];
   for (let at = 0; at < numbers.length; at += 2) {
     const cell = countOf(numbers[at]);
     if (pageOf(cell) !== pageOf(numbers[0] ?? 0)) throw new RangeError("cells of two pages");
-    changes.push([cell, numbers[at + 1] === 1 ? 1 : 0]);
+    ops.push({ cell, value: numbers[at + 1] === 1 ? 1 : 0, sinceMs, settles: [] });
   }
-  if (changes.length === 0) throw new RangeError("a unit without cells");
-  return { changes, sinceMs: fromMs - Math.max(0, age), isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0 };
+  const [first] = ops;
+  if (!first) throw new RangeError("a unit without cells");
+  return { page: pageOf(first.cell), ops, isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0, part: undefined };
 }
 
 /** Numbers rise up to the last one that was used. */

@@ -92,7 +92,7 @@ describe("a saved outbox", () => {
     outbox.set(1, 1, NOW_MS, ignore);
     const { saved } = outbox;
     assert.ok(saved);
-    const sinceMs = (backMs: number) => fromText(toText(saved, backMs), 0, NOW_MS)?.queued[0]?.sinceMs ?? 0;
+    const sinceMs = (backMs: number) => fromText(toText(saved, backMs), 0, NOW_MS)?.queued[0]?.ops[0]?.sinceMs ?? 0;
     assert.equal(sinceMs(299_999), NOW_MS);
     assert.ok(sinceMs(300_000) < NOW_MS - 300_000);
     assert.ok(savedBefore(toText(saved, 300_000), NOW_MS));
@@ -109,7 +109,7 @@ describe("a saved outbox", () => {
           outbox.set(1, 1, one, ignore);
           const timesIn = (text: string) => {
             const read = fromText(text, 0, Number.POSITIVE_INFINITY);
-            return read?.queued.map(({ sinceMs }) => sinceMs);
+            return read?.queued.map(({ ops }) => ops[0]?.sinceMs);
           };
           const text = () => toText(outbox.saved ?? assert.fail(), AHEAD_MS + 0.25);
           const [alone] = timesIn(text()) ?? [];
