@@ -114,12 +114,11 @@ export class LiveClient implements Client {
     if (known) return known;
     const { clock, newSession, keep } = this.#parts;
     const session = newSession();
-    const kept = keep?.begin(name, session);
     const board = new LiveBoard(name, this.#line, clock, session, {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
         this.#setOnline(online, onlineEverywhere, { storeAvailable, reason: undefined }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
-      waits: (outbox, isUrgent) => kept?.(() => outbox.saved, isUrgent),
+      kept: keep?.begin(name, session),
     });
     this.#boards.set(name, board);
     if (this.#refusal) board.end(this.#refusal);

@@ -1,6 +1,7 @@
 /* How an app says where the instances are to be found, and who its user is. */
 
 import type { Clock } from "../protocol/clock.js";
+import type { MustWait } from "./kept-entries.js";
 import type { Line, LineListener } from "./line.js";
 import type { SavedOutbox } from "./saved-outbox.js";
 
@@ -16,13 +17,17 @@ export interface EarlierChanges {
   readonly lost: number;
 }
 
+/** The changes of one session. */
+export interface KeptSession {
+  /** Keeps what waits, in place of what it kept before. Urgent before any of it is sent. */
+  keep(waiting: () => SavedOutbox | undefined, isUrgent: boolean): void;
+  /** Which changes must wait now, because other sessions have older ones of their cells. */
+  mustWait(): MustWait;
+}
+
 /** Keeps waiting changes outside of the page: see `keepChanges`. */
 export interface ChangeKeeper {
-  /**
-   * Returns the function that keeps what waits in a session, in place of what it kept before. It is
-   * urgent if some of it is about to be sent.
-   */
-  begin(board: string, session: string): (waiting: () => SavedOutbox | undefined, isUrgent: boolean) => void;
+  begin(board: string, session: string): KeptSession;
   /** Delivers what earlier pages left, until the returned function is called. */
   recover(parts: {
     readonly open: (listener: LineListener) => Line;

@@ -1,10 +1,10 @@
 /* The client library of the package: `socketscaler/client`. */
 
 import { toBase64url } from "../protocol/base64url.js";
-import { realClock } from "../protocol/clock.js";
 import { type Client, LiveClient } from "./client.js";
 import type { ConnectOptions } from "./connect-options.js";
 import { Connection } from "./connection.js";
+import { clientClock } from "./elapsed-clock.js";
 import { visitorId } from "./visitor-id.js";
 
 export type { SetAllOptions } from "../board/steps.js";
@@ -40,8 +40,8 @@ export function connect(urls: string | readonly string[], options: ConnectOption
   const visitor = options.remember ? visitorId(drawId) : undefined;
   const all = typeof urls === "string" ? [urls] : urls;
   return new LiveClient({
-    open: (listener) => new Connection(all, realClock, listener, { ...options, visitor, onOnline }),
-    clock: realClock,
+    open: (listener) => new Connection(all, clientClock, listener, { ...options, visitor, onOnline }),
+    clock: clientClock,
     newSession: drawId,
     visitor,
     keep: options.keep,

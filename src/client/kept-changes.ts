@@ -10,14 +10,17 @@
  * by one page at a time, and never beside its owner. A page without Web Locks keeps nothing.
  */
 
-import { realClock } from "../protocol/clock.js";
-import type { ChangeKeeper } from "./connect-options.js";
+import type { ChangeKeeper, KeptSession } from "./connect-options.js";
+import { clientClock } from "./elapsed-clock.js";
+import { keys, olderElsewhere, read, write } from "./kept-entries.js";
 import { resend } from "./resend.js";
 import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.js";
 
 const PREFIX = "socketscaler.changes|";
 /** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */
 const LAZY_MS = 250;
+/** How far the wall clock was ahead of the clients' clock in the beginning. */
+const aheadMs = Date.now() - clientClock.now();
 
 /**
  * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of
@@ -33,12 +36,14 @@ export function keepChanges(user = ""): ChangeKeeper {
   const known = new Set<string>();
   return {
     begin: (board, session) => {
-      if (!locks) return () => undefined;
-      const key = `${prefix}${board}|${session}`;
+      const ofBoard = `${prefix}${board}|`;
+      const key = ofBoard + session;
+      const mustWait = olderElsewhere(key, ofBoard, aheadMs, clientClock);
+      if (!locks) return { keep: () => undefined, mustWait };
       known.add(key);
       // Held as long as the page lives.
       locks.request(key, () => new Promise(() => undefined)).catch(() => undefined);
-      return lazily((waiting) => keep(key, waiting));
+      return { keep: lazily((waiting) => keep(key, waiting)), mustWait };
     },
     recover: ({ open, clock, progress }) => {
       const ended = new AbortController();
@@ -46,9 +51,9 @@ export function keepChanges(user = ""): ChangeKeeper {
       let last = Promise.resolve();
       const deliver = async (key: string) => {
         const [board = "", session = ""] = key.slice(prefix.length).split("|");
-        const waiting = fromText(read(key) ?? "", aheadMs(), clock.now());
-        const kept = (rest: SavedOutbox | undefined) => keep(key, rest);
-        const parts = { open, clock, progress, kept };
+        const waiting = fromText(read(key), aheadMs, clock.now());
+        const mustWait = olderElsewhere(key, key.slice(0, -session.length), aheadMs, clock);
+        const parts = { open, clock, progress, keep: (rest: SavedOutbox | undefined) => keep(key, rest), mustWait };
         if (!waiting || (await resend({ board, session, waiting }, parts, signal))) write(key, undefined);
       };
       const consider = (key: string | null) => {
@@ -73,7 +78,7 @@ export function keepChanges(user = ""): ChangeKeeper {
 }
 
 /** Calls `run` at once if it is urgent, or else a moment later and when the page is hidden. */
-function lazily(run: (waiting: SavedOutbox | undefined) => void): ReturnType<ChangeKeeper["begin"]> {
+function lazily(run: (waiting: SavedOutbox | undefined) => void): KeptSession["keep"] {
   let later: (() => SavedOutbox | undefined) | undefined;
   const flush = () => {
     const waiting = later;
@@ -83,49 +88,17 @@ function lazily(run: (waiting: SavedOutbox | undefined) => void): ReturnType<Cha
   globalThis.addEventListener?.("pagehide", flush);
   globalThis.document?.addEventListener("visibilitychange", flush);
   return (waiting, isUrgent) => {
-    if (!later && !isUrgent) realClock.after(LAZY_MS, flush);
+    if (!later && !isUrgent) clientClock.after(LAZY_MS, flush);
     later = waiting;
     if (isUrgent) flush();
   };
 }
 
 function keep(key: string, waiting: SavedOutbox | undefined): void {
-  write(key, waiting && toText(waiting, aheadMs()));
+  write(key, waiting && toText(waiting, aheadMs));
 }
 
 /** Of users who do not come back. */
 function forgetOld(key: string, nowMs: number): void {
-  if (savedBefore(read(key) ?? "", nowMs + aheadMs())) write(key, undefined);
-}
-
-/** How far the wall clock is ahead of the clients' clock. */
-function aheadMs(): number {
-  return Date.now() - performance.now();
-}
-
-function keys(): string[] {
-  try {
-    return Object.keys(globalThis.localStorage);
-  } catch {
-    return [];
-  }
-}
-
-function read(key: string): string | null {
-  try {
-    return globalThis.localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-/** Does nothing if there is no storage, or the browser forbids it. A full one loses the entry. */
-function write(key: string, text: string | undefined): void {
-  try {
-    if (text !== undefined) globalThis.localStorage.setItem(key, text);
-    else globalThis.localStorage.removeItem(key);
-  } catch {
-    // It is full. An older state must not stay, because its numbers are used up.
-    if (text !== undefined) write(key, undefined);
-  }
+  if (savedBefore(read(key), nowMs + aheadMs)) write(key, undefined);
 }

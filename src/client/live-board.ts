@@ -66,7 +66,7 @@ export class LiveBoard implements api.Board {
       },
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
-      waits: (...changed) => owner.waits?.(...changed),
+      kept: owner.kept,
     });
     this.#own = new OwnCells(clock, this, () => this.#events.emit("mine"));
     this.#joiner = new Joiner(this.#pages, line, clock, {

@@ -7,16 +7,16 @@ import { pageCount } from "../board/geometry.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { OpenResult } from "../protocol/events.js";
 import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import type { KeptSession } from "./connect-options.js";
 import { deferred } from "./deferred.js";
 import type { Line, Outcome } from "./line.js";
-import type { Outbox } from "./outbox.js";
 
 export interface BoardOwner {
   opened(result: OpenResult): void;
   /** The token grants no rights here, or the board cannot be opened yet. It is tried again. */
   problem(problem: Refusal): void;
-  /** The changes that wait are others now. Urgent before any of them is sent. */
-  waits?(outbox: Outbox, isUrgent: boolean): void;
+  /** Keeps the changes that wait. */
+  readonly kept?: KeptSession | undefined;
 }
 
 interface Listener extends BoardOwner {

@@ -21,8 +21,9 @@ import type { CellChanges } from "../board/steps.js";
 import { Refusal } from "../protocol/refusal.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
 import { InFlight, type OutboxWrite } from "./in-flight.js";
+import type { MustWait } from "./kept-entries.js";
 import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
-import { restoredUnit, type SavedOutbox, savedUnit } from "./saved-outbox.js";
+import { type SavedOutbox, unitsIn } from "./saved-outbox.js";
 
 export class Outbox {
   /** The newest change of each cell that is not settled yet. */
@@ -52,19 +53,19 @@ export class Outbox {
   /** All that is not settled yet; undefined if there is nothing. */
   get saved(): SavedOutbox | undefined {
     if (this.#waiting === 0) return undefined;
-    const inFlight = this.#inFlight.all.map(([seq, units]) => [seq, units.map(savedUnit)] as const);
-    return { seq: this.#seq, inFlight, queued: this.#queue.all.map(savedUnit) };
+    return { seq: this.#seq, inFlight: this.#inFlight.all, queued: this.#queue.all };
   }
 
   /** Takes over what another outbox saved. Any of its writes in flight may have arrived. */
-  restore({ seq, inFlight, queued }: SavedOutbox, settle: Settle): void {
+  restore(saved: SavedOutbox, settle: Settle): void {
+    const { seq, inFlight, queued } = saved;
     this.#seq = seq;
-    for (const [number, saved] of inFlight) {
-      const units = saved.map((unit) => restoredUnit(unit, settle));
+    for (const { settles } of opsOf(unitsIn(saved))) settles.push(settle);
+    for (const [number, units] of inFlight) {
       for (const unit of units) this.#enter(unit);
       this.#inFlight.add(number, units, true);
     }
-    for (const unit of queued) this.#add(restoredUnit(unit, settle));
+    for (const unit of queued) this.#add(unit);
   }
 
   /** The value to show at `cell`; undefined to show the replica's. */
@@ -114,11 +115,14 @@ export class Outbox {
     return unfit;
   }
 
-  /** The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. */
-  take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
+  /**
+   * The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. It has
+   * no change that must wait.
+   */
+  take(cellsMax: number, windowMax: number, mustWait: MustWait = () => false): OutboxWrite | undefined {
     const { oldest = this.#seq + 1 } = this.#inFlight;
     if (this.#seq + 1 - oldest >= windowMax) return undefined;
-    const units = this.#queue.take(cellsMax, this.#inFlight.cells);
+    const units = this.#queue.take(cellsMax, (op) => this.#inFlight.cells.has(op.cell) || mustWait(op));
     if (units.length === 0) return undefined;
     const seq = ++this.#seq;
     this.#inFlight.add(seq, units);

@@ -5,9 +5,7 @@
  */
 
 import { type Cancel, type Clock, every } from "../protocol/clock.js";
-import { Refusal } from "../protocol/refusal.js";
 import type { CellChange } from "./board.js";
-import { GIVE_UP_MS } from "./give-up.js";
 import type { Joiner } from "./joiner.js";
 import type { Opening } from "./opening.js";
 import type { UserChanges } from "./user-changes.js";
@@ -31,16 +29,16 @@ export class Overdue {
 
   constructor(parts: Parts, clock: Clock) {
     this.#parts = parts;
-    this.stop = every(clock, TICK_MS, () => this.#tick(clock.now()));
+    this.stop = every(clock, TICK_MS, () => this.#tick());
   }
 
   heard(): void {
     this.#isHeard = true;
   }
 
-  #tick(nowMs: number): void {
+  #tick(): void {
     const { changes, opening, changed } = this.#parts;
-    changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
+    changes.expire();
     const isHeard = this.#isHeard;
     this.#isHeard = false;
     if (this.#awaited().length === 0) return;

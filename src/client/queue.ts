@@ -91,10 +91,13 @@ export class Queue {
     this.#replace(first.page, [...back, ...this.on(first.page)]);
   }
 
-  /** Takes the units of the next write: up to `cellsMax` ops of one page, or one whole unit. */
-  take(cellsMax: number, cellsInFlight: ReadonlySet<number>): Unit[] {
+  /**
+   * Takes the units of the next write: up to `cellsMax` ops of one page, or one whole unit. Leaves
+   * units with an op that must wait.
+   */
+  take(cellsMax: number, mustWait: (op: Op) => boolean): Unit[] {
     for (const [page, queue] of this.#pages) {
-      const units = pick(queue, cellsMax, cellsInFlight);
+      const units = pick(queue, cellsMax, mustWait);
       if (units.length === 0) continue;
       for (const unit of units) {
         queue.delete(unit);
@@ -125,15 +128,15 @@ export class Queue {
 }
 
 /** The units of a page's queue that may go together now, in order. */
-function pick(queue: ReadonlySet<Unit>, cellsMax: number, cellsInFlight: ReadonlySet<number>): Unit[] {
+function pick(queue: ReadonlySet<Unit>, cellsMax: number, mustWait: (op: Op) => boolean): Unit[] {
   const picked: Unit[] = [];
   /** Cells of units that are passed over. */
   const passed = new Set<number>();
   for (const unit of queue) {
     const [first = unit] = picked;
     const fits = picked.length === 0 || (!unit.isWhole && unit.part === first.part);
-    const mustWait = unit.ops.some(({ cell }) => cellsInFlight.has(cell) || passed.has(cell));
-    if (!fits || mustWait) for (const { cell } of unit.ops) passed.add(cell);
+    if (!fits || unit.ops.some((op) => passed.has(op.cell) || mustWait(op)))
+      for (const { cell } of unit.ops) passed.add(cell);
     else picked.push(unit);
     if (first.isWhole ? picked.length > 0 : picked.length === cellsMax) break;
   }

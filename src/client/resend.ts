@@ -4,9 +4,9 @@
  */
 
 import { type Clock, every } from "../protocol/clock.js";
-import { type ErrorCode, Refusal } from "../protocol/refusal.js";
+import type { ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { EarlierChanges } from "./connect-options.js";
-import { GIVE_UP_MS } from "./give-up.js";
+import type { MustWait } from "./kept-entries.js";
 import type { Line, LineListener } from "./line.js";
 import { Opening } from "./opening.js";
 import { cellsIn, type SavedOutbox } from "./saved-outbox.js";
@@ -24,7 +24,8 @@ interface Parts {
   readonly clock: Clock;
   readonly progress: (earlier: EarlierChanges) => void;
   /** Called before anything is sent, with all that waits. */
-  readonly kept: (waiting: SavedOutbox | undefined) => void;
+  readonly keep: (waiting: SavedOutbox | undefined) => void;
+  readonly mustWait: () => MustWait;
 }
 
 const TICK_MS = 1_000;
@@ -89,8 +90,11 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
       committed: ignore,
       delayed: ignore,
       roundTrip: ignore,
-      waits: (outbox) => {
-        if (!isOver) parts.kept(outbox.saved);
+      kept: {
+        keep: (rest) => {
+          if (!isOver) parts.keep(rest());
+        },
+        mustWait: parts.mustWait,
       },
     });
     const opening = new Opening(board, session, line, clock, {
@@ -98,11 +102,10 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
       failed: giveUp,
       problem: ignore,
     });
-    const expire = () => changes.expire(clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-    const cancelTick = every(clock, TICK_MS, expire);
+    const cancelTick = every(clock, TICK_MS, () => changes.expire());
     opening.ready.catch(ignore);
     signal.addEventListener("abort", abort);
-    changes.restore(waiting, settle);
-    expire();
+    changes.outbox.restore(waiting, settle);
+    changes.expire();
   });
 }

@@ -4,11 +4,9 @@
  * wall clock.
  */
 
-import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
-import type { CellChanges } from "../board/steps.js";
 import { GIVE_UP_MS } from "./give-up.js";
-import type { Settle, Unit } from "./queue.js";
+import { changesOf, type Op, opsOf, type Unit } from "./queue.js";
 
 /** More than an outbox takes. */
 const CELLS_MAX = 65_536;
@@ -16,36 +14,25 @@ const CELLS_MAX = 65_536;
 const WHOLE = 1;
 const SPLITS = 2;
 
-export interface SavedUnit {
-  readonly changes: CellChanges;
-  readonly sinceMs: number;
-  readonly isWhole: boolean;
-  readonly canSplit: boolean;
-}
-
 export interface SavedOutbox {
   /** The highest number that was used. */
   readonly seq: number;
-  readonly inFlight: readonly (readonly [seq: number, units: readonly SavedUnit[]])[];
-  readonly queued: readonly SavedUnit[];
-}
-
-export function savedUnit({ ops, isWhole, canSplit }: Unit): SavedUnit {
-  const changes = ops.map(({ cell, value }) => [cell, value] as const);
-  return { changes, sinceMs: Math.max(...ops.map(({ sinceMs }) => sinceMs)), isWhole, canSplit };
-}
-
-/** `settle` is called for each cell. */
-export function restoredUnit({ changes, sinceMs, isWhole, canSplit }: SavedUnit, settle: Settle): Unit {
-  const [[first] = [0]] = changes;
-  const ops = changes.map(([cell, value]) => ({ cell, value, sinceMs, settles: [settle] }));
-  return { page: pageOf(first), ops, isWhole, canSplit, part: undefined };
+  readonly inFlight: readonly (readonly [seq: number, units: readonly Unit[]])[];
+  readonly queued: readonly Unit[];
 }
 
 /** Number of cells in it. */
-export function cellsIn({ inFlight, queued }: SavedOutbox): number {
-  const units = [...inFlight.flatMap(([, units]) => units), ...queued];
-  return units.reduce((cells, { changes }) => cells + changes.length, 0);
+export function cellsIn(outbox: SavedOutbox): number {
+  return opsOf(unitsIn(outbox)).length;
+}
+
+export function unitsIn({ inFlight, queued }: SavedOutbox): Unit[] {
+  return [...inFlight.flatMap(([, units]) => units), ...queued];
+}
+
+/** The time of a change by the wall clock, which is the same in each text that has it. */
+export function wallMs(sinceMs: number, aheadMs: number): number {
+  return Math.round(sinceMs + aheadMs);
 }
 
 /**
@@ -53,29 +40,34 @@ export function cellsIn({ inFlight, queued }: SavedOutbox): number {
  * value, …]` with its age at `fromMs`. `aheadMs`: how far the wall clock is ahead of the clock that
  * the outbox uses.
  */
-export function toText({ seq, inFlight, queued }: SavedOutbox, aheadMs: number): string {
-  const times = [...inFlight.flatMap(([, units]) => units), ...queued].map(({ sinceMs }) => sinceMs);
-  const fromMs = Math.ceil(times.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY));
-  const unit = ({ changes, sinceMs, isWhole, canSplit }: SavedUnit) => {
-    const kind = (isWhole ? WHOLE : 0) + (canSplit ? SPLITS : 0);
-    return [Math.ceil(fromMs - sinceMs), kind, ...changes.flat()];
+export function toText(outbox: SavedOutbox, aheadMs: number): string {
+  const { seq, inFlight, queued } = outbox;
+  const atMs = ({ ops }: Unit) => wallMs(Math.max(...ops.map(({ sinceMs }) => sinceMs)), aheadMs);
+  const fromMs = unitsIn(outbox).reduce((latest, unit) => Math.max(latest, atMs(unit)), Number.NEGATIVE_INFINITY);
+  const listed = (unit: Unit) => {
+    const kind = (unit.isWhole ? WHOLE : 0) + (unit.canSplit ? SPLITS : 0);
+    return [fromMs - atMs(unit), kind, ...changesOf([unit]).flat()];
   };
-  const writes = inFlight.map(([number, units]) => [number, units.map(unit)]);
-  return JSON.stringify([Math.round(fromMs + aheadMs), seq, writes, queued.map(unit)]);
+  const writes = inFlight.map(([number, units]) => [number, units.map(listed)]);
+  return JSON.stringify([fromMs, seq, writes, queued.map(listed)]);
 }
 
 /** Whether the text is too old to be of use. `nowMs` is of the wall clock. */
 export function savedBefore(text: string, nowMs: number): boolean {
-  const fromMs = Number.parseInt(text.slice(1), 10);
-  return !(nowMs - fromMs < GIVE_UP_MS);
+  return !(Math.abs(nowMs - Number.parseInt(text.slice(1), 10)) < GIVE_UP_MS);
 }
 
-/** Undefined for a text that no outbox has written. No change is younger than `nowMs`. */
+/**
+ * Undefined for a text that no outbox has written. No change is younger than `nowMs`. If the wall
+ * clock was set back by far, the age of the changes is unknown, so they count as too old.
+ */
 export function fromText(text: string, aheadMs: number, nowMs: number): SavedOutbox | undefined {
   try {
     const [fromMs, seq, writes, units] = listOf(JSON.parse(text));
-    const latestMs = Math.min(nowMs, numberOf(fromMs) - aheadMs);
-    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), latestMs);
+    const latestMs = numberOf(fromMs) - aheadMs;
+    const isUnknown = latestMs - nowMs >= GIVE_UP_MS;
+    const sinceMs = isUnknown ? nowMs - 2 * GIVE_UP_MS : Math.min(nowMs, latestMs);
+    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), sinceMs);
     const inFlight = listOf(writes).map((write) => {
       const [number, parts] = listOf(write);
       return [countOf(number), listOf(parts).map(restored)] as const;
@@ -88,15 +80,17 @@ export function fromText(text: string, aheadMs: number, nowMs: number): SavedOut
 }
 
 /** Throws unless the cells lie on one page. */
-function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: number): SavedUnit {
-  const changes: [cell: number, value: Bit][] = [];
+function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: number): Unit {
+  const sinceMs = fromMs - Math.max(0, age);
+  const ops: Op[] = [];
   for (let at = 0; at < numbers.length; at += 2) {
     const cell = countOf(numbers[at]);
     if (pageOf(cell) !== pageOf(numbers[0] ?? 0)) throw new RangeError("cells of two pages");
-    changes.push([cell, numbers[at + 1] === 1 ? 1 : 0]);
+    ops.push({ cell, value: numbers[at + 1] === 1 ? 1 : 0, sinceMs, settles: [] });
   }
-  if (changes.length === 0) throw new RangeError("a unit without cells");
-  return { changes, sinceMs: fromMs - Math.max(0, age), isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0 };
+  const [first] = ops;
+  if (!first) throw new RangeError("a unit without cells");
+  return { page: pageOf(first.cell), ops, isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0, part: undefined };
 }
 
 /** Numbers rise up to the last one that was used. */

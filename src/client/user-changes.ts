@@ -12,11 +12,12 @@ import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
+import type { KeptSession } from "./connect-options.js";
+import { GIVE_UP_MS } from "./give-up.js";
 import type { OutboxWrite } from "./in-flight.js";
 import type { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
 import type { Settle } from "./queue.js";
-import type { SavedOutbox } from "./saved-outbox.js";
 import { ShownCells } from "./shown-cells.js";
 import { soon } from "./soon.js";
 import { untilAborted } from "./until-aborted.js";
@@ -25,6 +26,8 @@ import type { WatchedPages } from "./watched-pages.js";
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;
 const CELLS_AFTER_LIMIT_MIN = 16;
+/** Nothing is sent if old changes were given up longer ago. */
+const EXPIRE_MS = 1_000;
 /**
  * These could be sent again, but not soon, because a person has to repair the page. Waiting for
  * that would hold up the changes on all other pages.
@@ -37,8 +40,7 @@ interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   refused(changes: readonly Dropped[], refusal: Refusal): void;
   /** The instance has acknowledged a write. Called before its promises are settled. */
   committed(changes: CellChanges, at: WriteResult["at"]): void;
-  /** Other changes wait now. Urgent before any of them is sent. */
-  waits(outbox: Outbox, isUrgent: boolean): void;
+  readonly kept: KeptSession | undefined;
 }
 
 export class UserChanges {
@@ -59,6 +61,8 @@ export class UserChanges {
   #cellsMax = Number.POSITIVE_INFINITY;
   /** After a refusal for the rate, one write is sent at a time until one succeeds. */
   #isCareful = false;
+  /** When old changes were last given up. */
+  #expiredMs = 0;
 
   constructor(pages: WatchedPages, line: Line, session: string, clock: Clock, listener: Listener) {
     this.shown = new ShownCells(this.outbox, pages);
@@ -119,16 +123,23 @@ export class UserChanges {
 
   close(reason: Refusal): void {
     this.#failure = reason;
-    this.#isConnected = false;
-    this.#cancelWake?.();
-    this.expire(Number.POSITIVE_INFINITY, reason);
+    this.stop();
+    this.#giveUp(Number.POSITIVE_INFINITY, reason);
   }
 
-  /** Gives up the changes that were made before `beforeMs`. */
-  expire(beforeMs: number, reason: Refusal): void {
-    const { waiting } = this.outbox;
+  /**
+   * Gives up the changes that have waited too long, and sends those that no longer have to wait for
+   * other sessions. Call it once a second.
+   */
+  expire(): void {
+    this.#expiredMs = this.#clock.now();
+    this.#giveUp(this.#expiredMs - GIVE_UP_MS, new Refusal("EXPIRED"));
+  }
+
+  #giveUp(beforeMs: number, reason: Refusal): void {
+    if (this.outbox.waiting === 0) return;
     this.#dropped(this.outbox.expire(beforeMs, reason), reason);
-    if (this.outbox.waiting < waiting) this.#wake();
+    this.#wake();
   }
 
   /** Sends nothing more, and settles nothing. */
@@ -180,19 +191,15 @@ export class UserChanges {
     return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
   }
 
-  /** Takes over the changes of an earlier page, before any others. */
-  restore(saved: SavedOutbox, settle: Settle): void {
-    this.outbox.restore(saved, settle);
-    this.#wake();
-  }
-
   /** Sends after the current task, so that changes made together travel together. */
   readonly #wake = soon(() => {
     this.#withdraw();
+    // The computer may have slept, and nothing that is too old must be sent then.
+    if (this.#clock.now() - this.#expiredMs > EXPIRE_MS) this.expire();
     const opened = this.#isConnected ? this.#known : undefined;
     const writes = opened ? this.#take(opened.limits) : [];
     try {
-      this.#listener.waits(this.outbox, writes.length > 0);
+      this.#listener.kept?.keep(() => this.outbox.saved, writes.length > 0);
     } finally {
       if (opened) for (const write of writes) this.#post(opened, write);
     }
@@ -206,9 +213,10 @@ export class UserChanges {
       return [];
     }
     const writes = this.outbox.takeUnsent();
+    const mustWait = this.#listener.kept?.mustWait();
     const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
     while (this.outbox.inFlight < inFlightMax) {
-      const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
+      const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax, mustWait);
       if (!write) break;
       writes.push(write);
     }

@@ -5,7 +5,7 @@
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
 const NAMES = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 const QUIET = [
@@ -19,11 +19,20 @@ const QUIET = [
 ];
 
 export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium(), args: QUIET });
+}
+
+/** A browser whose user has a profile, in `folder`. It ends with its context. */
+export function launchWithProfile(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { executablePath: findChromium(), args: QUIET });
+}
+
+function findChromium(): string {
   const folders = (process.env.PATH ?? "").split(delimiter);
   const paths = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
   const executablePath = paths.find((path) => existsSync(path));
   if (!executablePath) throw new Error("no Chromium found; npm test installs one");
-  return chromium.launch({ executablePath, args: QUIET });
+  return executablePath;
 }
 
 /**

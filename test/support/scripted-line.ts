@@ -5,6 +5,7 @@
 import { packChanges } from "../../src/board/delta.js";
 import { LiveClient } from "../../src/client/client.js";
 import type { Line, LineListener, Outcome } from "../../src/client/line.js";
+import type { Clock } from "../../src/protocol/clock.js";
 import type { Refusal } from "../../src/protocol/errors.js";
 import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";
 import { OPENED } from "./opened.js";
@@ -91,11 +92,12 @@ class ScriptedLine implements Line {
   close(): void {}
 }
 
-export function scriptedClient() {
+/** `asSeen` makes the client's clock of the test's. */
+export function scriptedClient(asSeen: (clock: Clock) => Clock = (clock) => clock) {
   const clock = new VirtualClock();
   const lines: ScriptedLine[] = [];
   const client = new LiveClient({
-    clock,
+    clock: asSeen(clock),
     newSession: () => "A".repeat(22),
     open: (listener) => {
       const line = new ScriptedLine(listener);

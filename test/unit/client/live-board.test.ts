@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CellChange } from "../../../src/client/board.js";
+import { elapsed } from "../../../src/client/elapsed-clock.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { OPENED } from "../../support/opened.js";
 import { scriptedClient } from "../../support/scripted-line.js";
@@ -215,6 +216,40 @@ describe("a refusal", () => {
     await board.ready;
     assert.equal(client.state.reason, undefined);
   });
+});
+
+describe("a change that waits while the computer sleeps", () => {
+  for (const [isSent, sleptMs, fate] of [
+    [true, 299_000, "done"],
+    [true, 301_000, "EXPIRED"],
+    [false, 299_000, "done"],
+    [false, 301_000, "EXPIRED"],
+  ] as const) {
+    test(`${isSent ? "on its way" : "in the queue"}, for ${sleptMs / 1_000} s: ${fate}`, async () => {
+      let aheadMs = 0;
+      const { board, line } = scriptedClient((clock) => ({
+        now: elapsed(clock, () => clock.now() + aheadMs),
+        after: (ms, run) => clock.after(ms, run),
+        random: () => clock.random(),
+      }));
+      await line.up();
+      if (isSent) line.isSilent = true;
+      else await line.down();
+      const settled = board.set(7, true).then(
+        () => "done",
+        ({ code }) => code,
+      );
+      await settle();
+      // No timer fires meanwhile, and the connection is the first thing that is noticed afterwards.
+      aheadMs += sleptMs;
+      if (isSent) await line.down();
+      line.isSilent = false;
+      line.writes.length = 0;
+      await line.up();
+      assert.equal(await settled, fate);
+      assert.equal(line.writes.length, fate === "done" ? 1 : 0);
+    });
+  }
 });
 
 describe("a count", () => {
