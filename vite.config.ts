@@ -10,11 +10,11 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What all three documents load. A module outside of both groups is loaded only where it is used. */
 const FRAME = {
   name: "frame",
-  test: /preact|\/src\/web\/(instance-answers|site-header|query|visitor-token|theme)\b|\/src\/protocol\/count\b/,
+  test: /preact|\/src\/web\/(instance-answers|query|visitor-token|theme)\b|\/src\/protocol\/count\b/,
   priority: 2,
 };
 /** One file compresses better than several. `$initial` leaves out what is imported when needed. */
-const BOARD = { name: "board", tags: ["$initial"], test: /^(?!.*\/src\/web\/(demo|cluster))/, priority: 1 };
+const BOARD = { name: "board", tags: ["$initial"], test: /^(?!.*\/src\/web\/(demo|cluster|site-header))/, priority: 1 };
 
 /**
  * A bare `import()`. What the app imports later has no stylesheet, and needs no module that is not

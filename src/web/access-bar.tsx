@@ -4,7 +4,7 @@
  */
 
 import type { TargetedSubmitEvent } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { AccessWording } from "./wording.js";
 
 interface AccessBarProps {
@@ -45,16 +45,15 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
 
 function TokenForm({ onToken }: { onToken: (token: string) => void }) {
   const [text, setText] = useState("");
-  const id = useId();
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (text.trim() !== "") onToken(text);
   };
   return (
     <form class="token-form" onSubmit={submit} noValidate>
-      <label for={id}>Token</label>
+      <label for="token">Token</label>
       <input
-        id={id}
+        id="token"
         type="password"
         autoComplete="off"
         spellcheck={false}

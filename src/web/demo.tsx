@@ -1,7 +1,7 @@
 /* The demo: the apps of several instances side by side, each in a frame of its own. */
 
 import { render } from "preact";
-import { homeUrl, readDemoUrls } from "./instance-answers.js";
+import { homeUrl, listIn, readJson } from "./instance-answers.js";
 import { type Query, readQuery } from "./query.js";
 import { SiteHeader } from "./site-header.js";
 
@@ -53,3 +53,10 @@ const query = readQuery(location.search);
 const root = document.getElementById("page");
 if (!root) throw new Error("demo.html has no #page");
 render(<Demo urls={await instanceUrls(query)} board={query.board} />, root);
+
+/** URLs of the instances in the demo; none if this instance is alone. */
+async function readDemoUrls(): Promise<readonly string[]> {
+  return listIn(await readJson("demo/instances"), "urls").flatMap((url) =>
+    typeof url === "string" && URL.canParse(url) ? [url] : [],
+  );
+}

@@ -17,13 +17,6 @@ export function homeUrl(): string {
   return new URL(".", location.href).href.replace(/\/$/, "");
 }
 
-/** URLs of the instances in the demo; none if this instance is alone. */
-export async function readDemoUrls(): Promise<readonly string[]> {
-  return listIn(await readJson("demo/instances"), "urls").flatMap((url) =>
-    typeof url === "string" && URL.canParse(url) ? [url] : [],
-  );
-}
-
 /** How long the server keeps the board's changes; 0 if it keeps none. */
 export async function readHistoryMs(board: string): Promise<number> {
   const answer = await readJson(boardPath(board));
@@ -50,7 +43,7 @@ function request(path: string): Promise<Response> {
   return fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });
 }
 
-function listIn(answer: unknown, name: string): readonly unknown[] {
+export function listIn(answer: unknown, name: string): readonly unknown[] {
   const list = isObject(answer) ? answer[name] : undefined;
   return Array.isArray(list) ? list : [];
 }

@@ -1,12 +1,11 @@
 /* Navigation: to a checkbox by its number, and to other boards. */
 
 import type { TargetedSubmitEvent } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) => void }) {
   const [text, setText] = useState("");
   const [isWrong, setWrong] = useState(false);
-  const id = useId();
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const digits = text.trim().replaceAll(",", "");
@@ -16,9 +15,9 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
   };
   return (
     <form class="go-to" onSubmit={submit} data-testid="go-to" noValidate>
-      <label for={id}>Go to number</label>
+      <label for="go-to">Go to number</label>
       <input
-        id={id}
+        id="go-to"
         type="text"
         inputMode="numeric"
         autoComplete="off"
@@ -26,7 +25,7 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
         value={text}
         placeholder={`0–${size - 1}`}
         aria-invalid={isWrong}
-        aria-describedby={`${id}-error`}
+        aria-describedby="go-to-error"
         data-testid="go-to-number"
         onInput={(event) => {
           setText(event.currentTarget.value);
@@ -34,7 +33,7 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
         }}
       />
       <button type="submit">Go</button>
-      <span id={`${id}-error`} class="go-to-error" translate={false} role="status" data-testid="go-to-error">
+      <span id="go-to-error" class="go-to-error" translate={false} role="status" data-testid="go-to-error">
         {isWrong && `Enter a number from 0 to ${size - 1}.`}
       </span>
     </form>

@@ -6,26 +6,23 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { readHistoryMs } from "../../instance-answers.js";
 import type { Past, PastOptions } from "./past.js";
-import { replaySpans } from "./spans.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
-  const spans = replaySpans(useHistoryMs(name));
-  const { opened, isOpening, hasFailed, onPast, open, close } = useReplay(options);
+  const keptMs = useHistoryMs(name);
+  const { opened, isOpening, hasFailed, onPast, open, close } = useReplay(options, keptMs);
   const opener = useReturnedFocus(opened !== undefined);
-  useEscape(opened && close);
-  const [shortest] = spans;
-  if (!shortest) return null;
+  if (keptMs === 0) return null;
   const failure = hasFailed ? UNAVAILABLE : undefined;
   if (opened) {
     const { OpenBar, past } = opened;
-    return <OpenBar {...{ canvas, name, past, spans, isOpening, failure, onPast, open, close }} />;
+    return <OpenBar {...{ canvas, name, past, keptMs, isOpening, failure, onPast, open, close }} />;
   }
   return (
     <div class="replay" translate={false} data-testid="replay">
-      <button ref={opener} type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
+      <button ref={opener} type="button" data-testid="replay-open" onClick={() => open()}>
         Replay
       </button>
       <span role="status">{failure}</span>
@@ -39,7 +36,7 @@ interface Opened {
 }
 
 /** The replay that is open, if any. */
-function useReplay(options: PastOptions) {
+function useReplay(options: PastOptions, keptMs: number) {
   const { canvas } = options;
   const [opened, setOpened] = useState<Opened>();
   const [isOpening, setOpening] = useState(false);
@@ -56,11 +53,12 @@ function useReplay(options: PastOptions) {
     canvas.replay = next?.past.replay;
     setOpened(next);
   };
-  const open = async (spanMs: number) => {
+  /** Without a span, the shortest one. */
+  const open = async (spanMs?: number) => {
     forget();
     const mine = choice.current;
     setOpening(true);
-    const next = await load(options, spanMs).catch(() => undefined);
+    const next = await load(options, keptMs, spanMs).catch(() => undefined);
     if (choice.current !== mine) return;
     setOpening(false);
     setFailed(next === undefined);
@@ -71,9 +69,9 @@ function useReplay(options: PastOptions) {
 }
 
 /** Undefined if the history is unavailable. */
-async function load(options: PastOptions, spanMs: number): Promise<Opened | undefined> {
+async function load(options: PastOptions, keptMs: number, spanMs?: number): Promise<Opened | undefined> {
   const { OpenBar, openPast } = await import("./open-bar.js");
-  const past = await openPast(options, spanMs);
+  const past = await openPast(options, keptMs, spanMs);
   return past && { past, OpenBar };
 }
 
@@ -83,22 +81,6 @@ function useHistoryMs(name: string): number {
     readHistoryMs(name).then(setKept, () => undefined);
   }, [name]);
   return keptMs;
-}
-
-/** Wherever the focus is, Escape leads back to now. An open dialog closes first. */
-function useEscape(close: (() => void) | undefined): void {
-  useEffect(() => {
-    if (!close) return;
-    const press = (event: KeyboardEvent) => {
-      if (event.key !== "Escape" || event.isComposing) return;
-      if (event.target instanceof Element && event.target.closest("dialog, [popover]")) return;
-      event.preventDefault();
-      event.stopPropagation();
-      close();
-    };
-    document.addEventListener("keydown", press, true);
-    return () => document.removeEventListener("keydown", press, true);
-  }, [close !== undefined]);
 }
 
 /** Focuses the element again if the focus was lost when the replay was closed. */

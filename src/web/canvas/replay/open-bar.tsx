@@ -8,7 +8,7 @@ import { type Past, type ReplayBoard, useActivity } from "./past.js";
 import { paceOf, SPEEDS } from "./playback.js";
 import { usePlayer } from "./player.js";
 import { REPLAYED_PAGES_MAX } from "./replay.js";
-import type { replaySpans } from "./spans.js";
+import { replaySpans } from "./spans.js";
 import { Timeline } from "./timeline.js";
 
 export { openPast } from "./past.js";
@@ -21,7 +21,7 @@ interface OpenBarProps {
   readonly canvas: ReplayBoard;
   readonly name: string;
   readonly past: Past;
-  readonly spans: ReturnType<typeof replaySpans>;
+  readonly keptMs: number;
   /** Whether another span is on its way. */
   readonly isOpening: boolean;
   readonly failure: string | undefined;
@@ -31,14 +31,16 @@ interface OpenBarProps {
   readonly close: () => void;
 }
 
-export function OpenBar({ canvas, name, past, spans, isOpening, failure, onPast, open, close }: OpenBarProps) {
+export function OpenBar({ canvas, name, past, keptMs, isOpening, failure, onPast, open, close }: OpenBarProps) {
   const { replay, activity, isQuiet } = past;
+  const spans = replaySpans(keptMs);
   const [speed, setSpeed] = useState(SPEEDS[0]);
   const player = usePlayer(replay, activity.beginMs, paceOf(speed, activity));
   useActivity(canvas, name, past, onPast);
   const isPart = useIsPart(canvas);
   const first = useRef<HTMLButtonElement>(null);
   useEffect(() => first.current?.focus(), []);
+  useEscape(close);
   useEffect(() => {
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     player.play(!isStill && activity.counts.length > 0);
@@ -108,6 +110,21 @@ export function OpenBar({ canvas, name, past, spans, isOpening, failure, onPast,
 
 function nameOf(spans: ReturnType<typeof replaySpans>, spanMs: number): string {
   return (spans.find(({ ms }) => ms === spanMs)?.name ?? "").toLowerCase();
+}
+
+/** Wherever the focus is, Escape leads back to now. An open dialog closes first. */
+function useEscape(close: () => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      if (event.target instanceof Element && event.target.closest("dialog, [popover]")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    };
+    document.addEventListener("keydown", press, true);
+    return () => document.removeEventListener("keydown", press, true);
+  }, []);
 }
 
 /** Whether the view shows pages that the replay leaves out: they are too small, or too many. */

@@ -8,6 +8,7 @@ import type { Palette } from "../paint/palette.js";
 import type { Activity } from "./playback.js";
 import { readActivity, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
+import { replaySpans } from "./spans.js";
 
 export interface ReplayBoard {
   readonly palette: Palette;
@@ -37,8 +38,12 @@ const REST_MS = 500;
 const LEAD_SHARE = 0.02;
 const LEAD_MS_MIN = 1_000;
 
-/** Opens the replay of that time until now. Undefined if the history is unavailable. */
-export async function openPast({ canvas, name, cellsOf }: PastOptions, spanMs: number): Promise<Past | undefined> {
+/** Opens the replay of the last `spanMs`. Undefined if the history is unavailable. */
+export async function openPast(
+  { canvas, name, cellsOf }: PastOptions,
+  keptMs: number,
+  spanMs = replaySpans(keptMs)[0]?.ms ?? keptMs,
+): Promise<Past | undefined> {
   const toMs = await readStoreMs(name).catch(() => undefined);
   if (toMs === undefined) return undefined;
   const range = { fromMs: Math.max(0, toMs - spanMs), toMs };
