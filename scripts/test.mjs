@@ -24,7 +24,7 @@ import { install, missingPackages, programsFor } from "./requirements.mjs";
 import { report, sourceOf } from "./test-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const FILE_MS_MAX = 240_000;
+const FILE_MS_MAX = 420_000;
 /** After this long without output, the run names the files that it waits for. */
 const QUIET_MS_MAX = 30_000;
 /** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
@@ -58,6 +58,7 @@ const LONGEST = [
   "browser/canvas-pictures",
   "integration/catch-up",
   "integration/sentinel-tls",
+  "browser/layout",
   "browser/cluster",
   "browser/canvas-contrast",
   "browser/access",
