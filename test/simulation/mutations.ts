@@ -179,8 +179,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a later change of a cell overtakes one whose fate is open",
     file: "src/client/queue.ts",
-    search: "cellsInFlight.has(cell) || passed.has(cell)",
-    replacement: "passed.has(cell)",
+    search: "passed.has(op.cell) || mustWait(op)",
+    replacement: "passed.has(op.cell)",
   },
   {
     name: "a page is asked for again before its unwatch is answered",
