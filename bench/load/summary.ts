@@ -103,7 +103,7 @@ const METRICS: readonly Metric[] = [
     mine: "join: connect, open, watch 16 pages",
     others: ["HTTP GET of the bitmap's bytes"],
     better: (times) => `A download of as many bytes takes ${times} as long.`,
-    worse: (times) => `A large board takes ${times} as long to appear as a download of the same number of bytes.`,
+    worse: (times) => `A large board appears after ${times} the time of a download of the same number of bytes.`,
   },
 ];
 
@@ -181,7 +181,7 @@ function wrongOf(results: readonly Outcome[]): string[] {
       ? `These systems lost writes, or had clients that differed from the store: ${wrong.join(", ")}.`
       : "No system lost a write.";
   return [
-    `${end} In these runs no connection breaks. The scenarios of \`faults/\` measure what happens if one does. The floors and Colyseus do not acknowledge writes.`,
+    `${end} In these runs no connection breaks. The scenarios of \`faults/\` measure what happens if one does. Colyseus and coalesced ws + Pub/Sub do not acknowledge writes.`,
     "",
   ];
 }

@@ -44,7 +44,7 @@ interface Stream {
 
 export const frameCost: Scenario = {
   name: "frame-cost",
-  question: "What does sending one frame cost a server, compared with the floors?",
+  question: "What does sending one frame cost a server, compared with plain loops that only send?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const rounds = isQuick ? 1 : 5;
@@ -66,8 +66,8 @@ export const frameCost: Scenario = {
     }
     return {
       method:
-        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
-        "floors send frames of the same size at the same rate to as many sockets. Colyseus and coalesced ws send frames of their own sizes and rates.",
+        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after ${warmSeconds} s to warm up. ` +
+        "Bare ws and the C loop send frames of the same size at the same rate to as many sockets. Colyseus and coalesced ws send frames of their own sizes and rates.",
       columns: { system: "system", clients: "sockets of the process", cost: "CPU per frame, µs" },
       rows,
       targets,

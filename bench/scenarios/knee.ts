@@ -53,7 +53,7 @@ interface Contender {
 
 export const knee: Scenario = {
   name: "knee",
-  question: `How many writes/s can a deployment take with p99 under ${P99_MS} ms, ${SERVERS} instances, ${CLIENTS} clients?`,
+  question: `How many writes/s can ${SERVERS} instances with ${CLIENTS} clients take while p99 stays under ${P99_MS} ms?`,
   run: async (settings) => {
     installPeers();
     const rounds = settings.isQuick ? 1 : 3;

@@ -179,7 +179,7 @@ function judgeHolds(system: SeatMap): Promise<string> {
     owner.close();
     while (other.isTaken(1) && performance.now() - takenMs < 10 * SHORT_HOLD_MS) await pause(5);
     const ms = performance.now() - takenMs;
-    if (ms < SHORT_HOLD_MS - 500) return `no, it was lost ${((SHORT_HOLD_MS - ms) / 1_000).toFixed(1)} s before`;
+    if (ms < SHORT_HOLD_MS - 500) return `no, it was lost ${((SHORT_HOLD_MS - ms) / 1_000).toFixed(1)} s early`;
     if (ms > SHORT_HOLD_MS + SEEN_MS_MAX) return `no, ${((ms - SHORT_HOLD_MS) / 1_000).toFixed(1)} s late`;
     return (await other.take(1)) === "done" ? YES : "no, it cannot be taken";
   });

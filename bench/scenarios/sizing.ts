@@ -142,7 +142,11 @@ function rowsOf(
     row("Valkey: changes per core, 4,096 per commit", valkey.full * SHARE, "a second"),
     row("Valkey: memory for a million cells, every second one checked", million(memory.checkedBytes) / KIB, "KiB"),
     row("Valkey: memory for a million cells, their logs full of single clicks", million(memory.busyBytes) / KIB, "KiB"),
-    row("Valkey: memory per session and page that it wrote to, for 10 to 20 min", memory.sessionBytes, "bytes"),
+    row(
+      "Valkey: memory per session for each page that the session wrote to, kept for 10 to 20 min",
+      memory.sessionBytes,
+      "bytes",
+    ),
     row("Valkey: memory per click that HISTORY records", memory.historyBytes, "bytes"),
   ];
 }

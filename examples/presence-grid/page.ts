@@ -46,10 +46,14 @@ async function sit(desk: number): Promise<void> {
   const left = [...room.mine.keys()].map((old) => [old, false] as const);
   own = undefined;
   await room.setAll(state === "free" ? [...left, [desk, true]] : left).then(
-    () => say(state === "free" ? `You sit at desk ${desk + 1}.` : "You got up."),
+    () => say(state === "free" ? `You are at desk ${desk + 1}.` : "You got up."),
     (error: unknown) => {
       const isTaken = error instanceof Refusal && error.code === "TAKEN";
-      say(isTaken ? `Desk ${desk + 1} has just been taken.` : `Desk ${desk + 1} did not change: ${error}`);
+      say(
+        isTaken
+          ? `Desk ${desk + 1} has just been taken.`
+          : `Desk ${desk + 1} did not change: ${error instanceof Error ? error.message : error}`,
+      );
     },
   );
   draw();

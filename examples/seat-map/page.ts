@@ -86,7 +86,11 @@ async function pick(seat: number): Promise<void> {
   if (state === "held") held.delete(seat); // Given back by hand, so it is no news that the hold ends.
   await seats.set(seat, state === "free").catch((error: unknown) => {
     const isTaken = error instanceof Refusal && error.code === "TAKEN";
-    say(isTaken ? `${name} has just been taken. Please pick another seat.` : `${name} did not change: ${error}`);
+    say(
+      isTaken
+        ? `${name} has just been taken. Please pick another seat.`
+        : `${name} did not change: ${error instanceof Error ? error.message : error}`,
+    );
   });
   draw();
 }

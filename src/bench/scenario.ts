@@ -154,7 +154,7 @@ function seconds(min: number, max: number) {
       const value = inRange(/^\d{1,5}(\.\d{1,3})?s?$/.test(text) ? Number.parseFloat(text) : Number.NaN, min, max);
       return value === undefined ? undefined : value * 1_000;
     },
-    expected: `seconds from ${min} to ${max}`,
+    expected: `a number of seconds from ${min} to ${max}`,
   };
 }
 

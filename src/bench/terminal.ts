@@ -43,7 +43,7 @@ export function resultRows(result: BenchResult): string[][] {
       "writes",
       `${perSecond(counts.written)} made, ${perSecond(counts.acknowledged)} acknowledged, ${counts.refused} refused`,
     ],
-    ["changes shown", `${perSecond(counts.seen)} in ${perSecond(counts.frames)} frames, ${bytesPerChange} bytes each`],
+    ["changes shown", `${perSecond(counts.seen)}, ${bytesPerChange} bytes each, in ${perSecond(counts.frames)} frames`],
     ["click to change", percentiles(shown)],
     ["click to answer", percentiles(settled)],
     [
@@ -73,7 +73,7 @@ export function verdictText({ verdict }: BenchResult): string {
   const { ok, clients, level, offline, pages, mismatches, mismatchCount, instancesDiffer, lostWrites, pending } =
     verdict;
   if (ok)
-    return `all ${countOf(clients, "client")} match the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
+    return `${clients === 1 ? "the client matches" : `all ${clients} clients match`} the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
   const faults = [
     clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
     ...(offline > 0 ? [`${countOf(offline, "was", "were")} not connected at the end and could not be compared`] : []),

@@ -56,6 +56,8 @@ async function checkStore(config: Config): Promise<Finding[]> {
     }
   } catch (error) {
     if (!(error instanceof StoreUnusable || error instanceof StoreAway)) throw error;
-    return [bad(error.message, "check VALKEY_URL, and that Valkey is running and reachable from here")];
+    const isAway = error instanceof StoreAway;
+    const fix = isAway ? "check VALKEY_URL, and that Valkey is running and reachable from here" : "correct this";
+    return [bad(error.message, `${fix}, then run doctor again`)];
   }
 }

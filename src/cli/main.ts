@@ -162,14 +162,14 @@ function isSystemError(error: unknown): error is SystemError {
 
 function systemWords({ code, syscall, path, port, message }: SystemError): string {
   const file = path === undefined ? "" : ` (${path})`;
-  const noHost = "HOST is not an address of this machine: choose another, or leave it out";
+  const noHost = "HOST or METRICS_HOST is not an address of this machine: correct it, or leave it out";
   const full = `the disk is full${file}, so the output is incomplete: free some space and run the command again`;
   const denied =
     port === undefined
       ? `permission denied${file}: check the permissions of the file`
-      : `this user may not use port ${port}: choose a PORT above 1023`;
+      : `this user may not use port ${port}: choose a port above 1023`;
   const words: Readonly<Record<string, string>> = {
-    EADDRINUSE: `port ${port} is in use: stop the program that uses it, or choose another PORT`,
+    EADDRINUSE: `port ${port} is in use: stop the program that uses it, or choose another port`,
     EADDRNOTAVAIL: noHost,
     ENOTFOUND: noHost,
     EPIPE: "the output was closed before everything was written",

@@ -87,7 +87,8 @@ function nameOfUser(): string {
 async function boardNamed(store: Store, config: Config, name: string): Promise<BoardOfSize> {
   const record = (await store.boards.list())?.get(name);
   const size = record?.size ?? sizeIn(config, name);
-  if (size === undefined) throw new BadOption(`--board is "${name}": expected a board of the store or of BOARDS`);
+  if (size === undefined)
+    throw new BadOption(`--board is "${name}": expected a board that is in the store or in BOARDS`);
   const claims = record ? record.claims : formatRule(ofBoard(config.claims, name));
   return { name, size, hasClaims: claims !== undefined };
 }

@@ -113,7 +113,8 @@ function judgeBoards(boards: readonly Board[]): Finding[] {
   }
   if (findings.length === 0) findings.push(good(foundText(instances.size)));
   if (instances.size > 1 && boards.some(({ engine }) => engine === "embedded")) {
-    const what = "not all instances keep their boards in Valkey, so users of different instances see different boards";
+    const what =
+      "not all instances keep their boards in Valkey, so users of different instances may see different boards";
     findings.push(bad(what, "set VALKEY_URL for all instances"));
   }
   return findings;
@@ -121,7 +122,7 @@ function judgeBoards(boards: readonly Board[]): Finding[] {
 
 function foundText(instances: number): string {
   const found = `${countOf(instances, "instance")} found`;
-  return instances > 1 ? `${found}, all with the same boards` : found;
+  return instances > 1 ? `${found}; no board differs in size between them` : found;
 }
 
 function boardsIn(body: string): Board[] {

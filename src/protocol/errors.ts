@@ -16,7 +16,10 @@ interface Answer {
 
 export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   BAD_REQUEST: { http: 400, message: "The request is malformed. See PROTOCOL.md for the format." },
-  UNSUPPORTED_PROTOCOL: { http: 400, message: "This server does not support this protocol version. Reload to update." },
+  UNSUPPORTED_PROTOCOL: {
+    http: 400,
+    message: "This instance does not support this protocol version. Reload to update.",
+  },
   UNKNOWN_BOARD: { http: 404 },
   NOT_FOUND: { http: 404, message: "There is nothing at this address." },
   CELL_OUT_OF_RANGE: { http: 400 },
@@ -34,7 +37,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   ORIGIN_REFUSED: {
     http: 403,
     message:
-      "Websites of this origin may not use these boards. Ask the operator to add the origin to the option ORIGINS.",
+      "This website's origin is not allowed to use these boards. Ask the operator to add it to the option ORIGINS.",
   },
   FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },
@@ -53,12 +56,13 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   },
   NEEDS_SPLIT: { http: 413 },
   TOO_MANY_PAGES: { http: 429, message: "This connection watches too many pages. Unwatch some first." },
-  PAYLOAD_TOO_LARGE: { http: 413, message: "The message is larger than this server accepts. Send less at once." },
+  PAYLOAD_TOO_LARGE: { http: 413, message: "The message is larger than this instance accepts. Send less at once." },
   RATE_LIMITED: { http: 429, message: "Too many requests. Wait a moment, then try again." },
   TOO_MANY_CONNECTIONS: { http: 429, message: "This address has too many connections. Close some, then try again." },
   TOO_MANY_ERRORS: {
     http: 429,
-    message: "This connection was closed because it sent too many bad requests. Correct them, then reconnect.",
+    message:
+      "This connection was closed because it sent too many requests that were invalid or too fast. Correct the client, then reconnect.",
   },
   TOO_SLOW: { http: 429, message: "This connection was closed because the client read too slowly. Reconnect." },
   GOING_AWAY: { http: 503, message: "This instance is shutting down. The client reconnects automatically." },
@@ -74,7 +78,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
     message: "The change was made, but is not yet stored as safely as this board requires. Send it again.",
   },
   KEYS_AWAY: { http: 503, message: "The keys that verify tokens are unavailable. Try again in a moment." },
-  UNDECIDED: { http: 503, message: "The server could not decide whether you may do this. Try again in a moment." },
+  UNDECIDED: { http: 503, message: "The instance could not decide whether you may do this. Try again in a moment." },
   INTERNAL: { http: 500 },
   OUTBOX_FULL: { http: 503 },
   UNREACHABLE: { http: 503 },

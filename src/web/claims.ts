@@ -52,7 +52,7 @@ export function summaryText(board: Owned, nowMs: number): string | undefined {
 /** A text on the effect of a click, and on the look of the boxes of others. */
 export function claimsText({ claims }: Owned, isViewer: boolean): string | undefined {
   if (!claims) return undefined;
-  const isTaken = "Other people's boxes have a cross, or are grey when small.";
+  const isTaken = "Other people’s boxes have a cross, or are grey when small.";
   if (isViewer) return isTaken;
   const until = claims.isLease ? " while you are here" : claims.ms > 0 ? ` for ${spanText(claims.ms)}` : "";
   return `Check a free box, and it is yours${until}. ${isTaken}`;

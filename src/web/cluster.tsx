@@ -137,6 +137,7 @@ function summary(instances: readonly InstanceSample[]): string {
   if (instances.length === 0) return "Loading …";
   const troubled = instances.filter((instance) => healthOf(instance) !== "healthy").length;
   const all = countOf(instances.length, "instance");
+  if (instances.length === 1) return `${all}, ${troubled === 0 ? "" : "not "}healthy`;
   return troubled === 0 ? `${all}, all healthy` : `${all}, ${troubled} not healthy`;
 }
 

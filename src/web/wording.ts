@@ -94,7 +94,9 @@ function delayText({ code, secondsLeft, secondsToGo }: Delay, queued: string): s
     case "STORE_AWAY":
     case "OUTCOME_UNKNOWN":
       return `The store is unavailable. ${queued}. Next attempt in ${secondsLeft} s.`;
-    default:
+    case "BUSY":
       return `The instance is busy. ${queued}. Next attempt in ${secondsLeft} s.`;
+    default:
+      return `Some changes are not saved yet. ${queued}. Next attempt in ${secondsLeft} s.`;
   }
 }

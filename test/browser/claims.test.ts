@@ -71,7 +71,7 @@ describe("the app on a board with claims", () => {
     await somebodyElse(t, "seats", 3, 4);
     const page = await open(t, "seats");
     await until("two are taken", async () => (await owners(page, "taken").count()) === 2);
-    await untilText(page, "message", /yours for 5 min.*Other people's boxes have a cross, or are grey when small/);
+    await untilText(page, "message", /yours for 5 min.*Other people’s boxes have a cross, or are grey when small/);
     await untilText(page, "status-own", /^0$/);
     assert.equal(await labelOf(page, 3), "Checkbox 3, taken");
     assert.equal(await labelOf(page, 5), "Checkbox 5");

@@ -51,7 +51,7 @@ describe("attachBoards", () => {
       VALKEY_URL: "settings has VALKEY_URL: use the field `valkeyUrl`",
       ACCESS: "settings has ACCESS: use the field `access`",
       METRICS_PORT:
-        "settings has METRICS_PORT: use a middleware of yours before /metrics and /cluster, which are routes of your app",
+        "settings has METRICS_PORT: use your own middleware in front of /metrics and /cluster, which are routes of your app",
       DRIAN_MS: "unknown option DRIAN_MS in settings: check its spelling",
       PATH: "unknown option PATH in settings: check its spelling",
     });

@@ -29,7 +29,7 @@ const CLIENTS = 20;
 const SECRET = "a secret of at least thirty-two bytes";
 const RULES = parseClaims("main");
 
-type Trial = "all goes well" | "an instance is killed" | "a failover at replicated:1";
+type Trial = "no fault" | "an instance is killed" | "a failover at replicated:1";
 
 interface Hall {
   readonly urls: readonly string[];
@@ -56,7 +56,7 @@ interface Deployment {
 const DEPLOYMENTS: readonly Deployment[] = [
   ...([2, 4] as const).flatMap((instances) =>
     (["Valkey", "a cluster", "embedded"] as const).map((store) => ({
-      ...{ store, instances, trial: "all goes well" as const, rounds: 100 },
+      ...{ store, instances, trial: "no fault" as const, rounds: 100 },
     })),
   ),
   { store: "Valkey", instances: 3, trial: "an instance is killed", rounds: 10 },
@@ -65,7 +65,7 @@ const DEPLOYMENTS: readonly Deployment[] = [
 
 export const seats: Scenario = {
   name: "seats",
-  question: "If 20 clients take each of 50 free seats at once, does each seat have one owner?",
+  question: "If 20 clients try to take each of 50 free seats at once, does each seat get one owner?",
   run: async ({ isQuick, tell }) => {
     const rows: Record<string, Value>[] = [];
     const faults: string[] = [];
@@ -80,7 +80,7 @@ export const seats: Scenario = {
       if (!isRight) faults.push(`${what}: ${JSON.stringify(counts)}`);
     }
     return {
-      method: `${CLIENTS} clients (8 of the library over the lane, 4 over Socket.IO, 4 stock, 4 over HTTP), each a user of its own. In each round, every client tries to take all ${SEATS} seats at once.`,
+      method: `${CLIENTS} clients (8 use the library over the lane, 4 the library over Socket.IO, 4 a stock Socket.IO client, 4 HTTP), each a different user. In each round, every client tries to take all ${SEATS} seats at once.`,
       columns: {
         system: "deployment",
         rounds: "rounds",
@@ -153,7 +153,7 @@ async function openHall(
   after(() => Promise.all([...running].map((instance) => instance.kill())));
   const all = await Promise.all(Array.from({ length: instances }, () => start()));
   const urls = all.map(({ url }) => url);
-  if (trial === "all goes well") return { urls, store: judge };
+  if (trial === "no fault") return { urls, store: judge };
   return {
     urls,
     store: judge,

@@ -32,7 +32,8 @@ export async function addBoard(
   requireSize(size);
   const rule = claims === undefined ? undefined : formatRule(requireRule(claims));
   await keeper.change(name, (record) => {
-    if (record && record.size !== size) throw malformed(`board ${name} exists with ${record.size} cells: resize it`);
+    if (record && record.size !== size)
+      throw malformed(`board ${name} already exists with ${record.size} cells: resize it`);
     if (record && rule !== undefined && record.claims !== rule)
       throw malformed(`board ${name} already exists with a different claims rule: leave claims out`);
     if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are already ${BOARDS_MAX} boards: remove some`);

@@ -104,7 +104,8 @@ export function readRecord(line: string): FilePage | FileEnd {
   if (!bits || crc32(bits) !== record.crc32 || countBits(bits) !== checked) {
     throw new BadFile(`page ${page} is damaged: its checksum does not match`);
   }
-  if (!Array.isArray(claims) || !claims.every(isClaim)) throw new BadFile(`page ${page} is damaged: its claims`);
+  if (!Array.isArray(claims) || !claims.every(isClaim))
+    throw new BadFile(`page ${page} is damaged: its claims are not valid`);
   return { page, bits: bits.subarray(0, usedBytes(bits)), claims };
 }
 

@@ -62,7 +62,7 @@ async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<
     if (host !== undefined) return reachable(address, { host, port: Number(port) });
   } catch (error) {
     if (!["WRONGPASS", "NOAUTH"].includes(errorCode(error) ?? "") || !(error instanceof Error)) throw error;
-    const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME unless it is Sentinel's default user";
+    const todo = "Set SENTINEL_PASSWORD. Set SENTINEL_USERNAME too, unless the password is the default user's";
     throw new Explained("sentinel", `${at} answers "${error.message}". ${todo}`, true);
   }
   const text = `${at} does not know a primary called ${address.name}. Correct the name in VALKEY_URL`;

@@ -14,7 +14,7 @@ export const KEYS: readonly Entry[] = [
   ["arrows, Home, End, Page Up, Page Down", "move the focus"],
   ["Ctrl Home, Ctrl End", "move the focus to the first or last box"],
   ["Shift arrows", "move the view"],
-  ["Space", "check or uncheck the focused box; hold it and drag to move the view"],
+  ["Space", "check or uncheck the focused box; hold the key and drag to move the view"],
   ["?", "show this list"],
 ];
 

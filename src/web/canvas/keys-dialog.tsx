@@ -8,7 +8,7 @@ import { IconButton } from "./icon-button.js";
 
 export function KeysDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [lists, setLists] = useState<ComponentChildren>("Loading…");
+  const [lists, setLists] = useState<ComponentChildren>("Loading …");
   const open = () => {
     if (!dialog.current?.open) dialog.current?.showModal();
     import("./key-lists.js").then(

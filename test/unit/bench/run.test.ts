@@ -20,7 +20,7 @@ describe("a scenario", () => {
   for (const [flags, line] of [
     [{ clients: "0" }, /--clients is "0": expected a whole number/],
     [{ spread: "even" }, /--spread is "even": expected one of uniform, hot, draw/],
-    [{ durationMs: "soon" }, /--duration is "soon": expected seconds/],
+    [{ durationMs: "soon" }, /--duration is "soon": expected a number of seconds/],
   ] as const) {
     test(`names the option that is wrong: ${Object.keys(flags)}`, () => {
       assert.throws(() => readScenario(["http://localhost:8000"], flags), line);

@@ -80,14 +80,14 @@ describe("texts about claims", () => {
     const of = (ms: number, isLease = false) => claimsText(board({ ms, isLease }), false);
     assert.equal(
       of(0),
-      "Check a free box, and it is yours. Other people's boxes have a cross, or are grey when small.",
+      "Check a free box, and it is yours. Other people’s boxes have a cross, or are grey when small.",
     );
     assert.match(of(300_000) ?? "", /yours for 5 min\./);
     assert.match(of(90_000) ?? "", /yours for 90 s\./);
     assert.match(of(7_200_000) ?? "", /yours for 2 h\./);
     assert.match(of(259_200_000) ?? "", /yours for 3 d\./);
     assert.match(of(10_000, true) ?? "", /yours while you are here\./);
-    assert.equal(claimsText(board(HELD), true), "Other people's boxes have a cross, or are grey when small.");
+    assert.equal(claimsText(board(HELD), true), "Other people’s boxes have a cross, or are grey when small.");
     assert.equal(claimsText(board(undefined), false), undefined);
   });
 

@@ -48,7 +48,7 @@ export function OpenBar({ canvas, name, past, keptMs, isOpening, failure, onPast
   const spanMs = replay.toMs - replay.fromMs;
   const text = (spanMs <= 2 * HOUR_MS ? timeOfDay : dayAndTime).format(player.atMs);
   const quiet = isQuiet && !isOpening && `Nothing here changed in the ${nameOf(spans, spanMs)}.`;
-  const loading = (isOpening || player.isWaiting) && "Loading…";
+  const loading = (isOpening || player.isWaiting) && "Loading …";
   const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || loading);
   return (
     <fieldset class="replay" translate={false} aria-label="Replay" aria-busy={isOpening} data-testid="replay">
