@@ -48,7 +48,6 @@ export function keepChanges(user = ""): ChangeKeeper {
     recover: ({ open, clock, progress }) => {
       const ended = new AbortController();
       const { signal } = ended;
-      let last = Promise.resolve();
       const deliver = async (key: string) => {
         const [board = "", session = ""] = key.slice(prefix.length).split("|");
         const waiting = fromText(read(key), aheadMs, clock.now());
@@ -59,12 +58,9 @@ export function keepChanges(user = ""): ChangeKeeper {
       const consider = (key: string | null) => {
         if (!locks || !key?.startsWith(prefix) || known.has(key)) return;
         known.add(key);
-        const inTurn = () => {
-          last = last.then(() => (signal.aborted ? undefined : deliver(key))).catch(() => undefined);
-          return last;
-        };
         const forget = () => known.delete(key);
-        locks.request(key, { signal }, inTurn).then(forget, forget);
+        // Not one after the other: a change of one entry may wait for one of another.
+        locks.request(key, { signal }, () => (signal.aborted ? undefined : deliver(key))).then(forget, forget);
       };
       const heard = ({ key, newValue }: StorageEvent) => newValue !== null && consider(key);
       for (const key of keys()) {

@@ -203,6 +203,25 @@ describe("changes that wait", () => {
     await untilStored(first, order);
   });
 
+  test("of two pages that end together are delivered together, because each may wait for the other", async (t) => {
+    const { context, first } = await start(t);
+    const [one, two] = [await open(context), await open(context)];
+    await paint(two, first + CELLS);
+    await paint(one, first);
+    const [x, y] = [first + CELLS - 1, first + 2 * CELLS];
+    const set = (page: Page, cell: number, value: boolean) =>
+      page.evaluate(([at, to]) => window.kept.set(at, at + 1, to), [cell, value] as const);
+    await set(two, x, false);
+    await set(two, y, true);
+    await set(one, y, false);
+    await Promise.all([one.close(), two.close()]);
+    await open(context);
+    await untilStored(first, new Map([[x, [true, false]]]));
+    await untilStored(first + CELLS);
+    await until("the last one is in the store", () => stored.get(y)?.length === 2);
+    assert.deepEqual(stored.get(y), [true, false]);
+  });
+
   test("are not delivered for another user of the browser", async (t) => {
     const { context, first } = await start(t);
     const ann = await open(context, "?user=ann");

@@ -44,7 +44,7 @@ export async function startSentinel(primary: ServerProcess, options: SentinelOpt
     ...(options.settings ?? []),
   ];
   // Sentinel writes what it learns into this file.
-  writeFileSync(file, `${settings.join("\n")}\n`);
+  writeFileSync(file, `${[...settings, "set-proc-title no"].join("\n")}\n`);
   const child = spawn(SERVER, [file, "--sentinel"], { stdio: ["ignore", "ignore", "inherit"] });
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {

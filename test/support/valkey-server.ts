@@ -100,6 +100,9 @@ async function launch(engine: Engine, port: number, directory: string, settings:
     "",
     "--loglevel",
     "notice",
+    // Otherwise the server overwrites its environment, by which the test runner finds what a test left.
+    "--set-proc-title",
+    "no",
   ];
   const [command = engine, ...before] = [...place.inside, engine];
   const child = spawn(command, [...before, ...args, ...settings], { stdio: ["ignore", "pipe", "inherit"] });

@@ -60,7 +60,7 @@ export class HttpGate {
       hasListened = true;
     });
     http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
-      if (hasListened && !http.listening) response.setHeader("Connection", "close");
+      if (hasListened && !http.listening && !response.headersSent) response.setHeader("Connection", "close");
       const connection = this.#connectionOf(request.socket);
       if (++connection.unanswered > PIPELINED_MAX) cut(request.socket);
       else response.once("close", () => connection.unanswered--);

@@ -104,7 +104,7 @@ export function CanvasView(props: BoardViewProps) {
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
         <div class="stage-panels">
           {parts && !isCompact && (
-            <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
+            <ReplayBar key={size} canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
           {isWelcomed && welcome}
           <MessageLine hint={hint} usual={isWelcomed ? undefined : usualNow} />

@@ -13,7 +13,7 @@ export function KeysDialog() {
     if (!dialog.current?.open) dialog.current?.showModal();
     import("./key-lists.js").then(
       ({ KeyLists }) => setLists(<KeyLists />),
-      () => setLists("The list is unavailable right now. Try again in a moment."),
+      () => setLists("The list is unavailable. Reload the page to see it."),
     );
   };
 

@@ -116,7 +116,9 @@ export class BoxTiles {
   }
 
   #bound({ width, height }: Screen, { cellPx }: BoxStyle): void {
-    const tilesMax = Math.ceil((width * height * SCREENS_MAX) / (cellPx * SIDE) ** 2);
+    const side = cellPx * SIDE;
+    const inView = (Math.ceil(width / side) + 1) * (Math.ceil(height / side) + 1);
+    const tilesMax = Math.max(inView, Math.ceil((width * height * SCREENS_MAX) / side ** 2));
     for (const key of this.#tiles.keys()) {
       if (this.#tiles.size <= tilesMax) break;
       this.#tiles.delete(key);

@@ -134,7 +134,11 @@ export class ShownPages {
     this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
     if (this.#firstMs === undefined) {
       this.#firstMs = nowMs;
-      this.#off.push(realClock.after(FIRST_MS, () => this.#listener.changed()));
+      const over = () => {
+        this.#firstMs = Number.NEGATIVE_INFINITY;
+        this.#listener.changed();
+      };
+      this.#off.push(realClock.after(FIRST_MS, over));
     }
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
     this.#keeper.want(isFirst ? wanted.slice(0, FIRST_PAGES_MAX) : wanted, nowMs);

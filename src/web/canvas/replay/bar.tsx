@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { readHistoryMs } from "../../instance-answers.js";
 import type { Past, PastOptions } from "./past.js";
 
-const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
+const UNAVAILABLE = "The history is unavailable right now. Try again in a moment, or reload the page.";
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
@@ -50,6 +50,7 @@ function useReplay(options: PastOptions, keptMs: number) {
   const show = (next: Opened | undefined) => {
     forget();
     setOpening(false);
+    setFailed(false);
     canvas.replay = next?.past.replay;
     setOpened(next);
   };

@@ -118,6 +118,7 @@ function useEscape(close: () => void): void {
     const press = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.isComposing) return;
       if (event.target instanceof Element && event.target.closest("dialog, [popover]")) return;
+      if (document.querySelector("dialog[open], [popover=auto]:popover-open")) return;
       event.preventDefault();
       event.stopPropagation();
       close();
