@@ -19,8 +19,16 @@ import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.
 const PREFIX = "socketscaler.changes|";
 /** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */
 const LAZY_MS = 250;
-/** How far the wall clock was ahead of the clients' clock in the beginning. */
-const aheadMs = Date.now() - clientClock.now();
+/** The wall clock may be set. Smaller differences are rounding, which must not change times. */
+const SET_MS = 1_000;
+let lastAheadMs = Date.now() - clientClock.now();
+
+/** How far the wall clock is ahead of the clients' clock. */
+function aheadMs(): number {
+  const nowMs = Date.now() - clientClock.now();
+  if (Math.abs(nowMs - lastAheadMs) > SET_MS) lastAheadMs = nowMs;
+  return lastAheadMs;
+}
 
 /**
  * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of
@@ -50,7 +58,7 @@ export function keepChanges(user = ""): ChangeKeeper {
       const { signal } = ended;
       const deliver = async (key: string) => {
         const [board = "", session = ""] = key.slice(prefix.length).split("|");
-        const waiting = fromText(read(key), aheadMs, clock.now());
+        const waiting = fromText(read(key), aheadMs(), clock.now());
         const mustWait = olderElsewhere(key, key.slice(0, -session.length), aheadMs, clock);
         const parts = { open, clock, progress, keep: (rest: SavedOutbox | undefined) => keep(key, rest), mustWait };
         if (!waiting || (await resend({ board, session, waiting }, parts, signal))) write(key, undefined);
@@ -91,10 +99,10 @@ function lazily(run: (waiting: SavedOutbox | undefined) => void): KeptSession["k
 }
 
 function keep(key: string, waiting: SavedOutbox | undefined): void {
-  write(key, waiting && toText(waiting, aheadMs));
+  write(key, waiting && toText(waiting, aheadMs()));
 }
 
 /** Of users who do not come back. */
 function forgetOld(key: string, nowMs: number): void {
-  if (savedBefore(read(key), nowMs + aheadMs)) write(key, undefined);
+  if (savedBefore(read(key), nowMs + aheadMs())) write(key, undefined);
 }

@@ -46,10 +46,10 @@ export function write(key: string, text: string | undefined): void {
 
 /**
  * Compares the changes of entry `own` with those of the other entries whose keys begin with
- * `prefix`. `aheadMs`: how far the wall clock is ahead of `clock`, by which its changes have their
- * times. Call the result before each sending: it reads the entries.
+ * `prefix`. `aheadMs`: how far the wall clock is ahead of `clock`, by which its changes have
+ * their times. Call the result before each sending: it reads the entries.
  */
-export function olderElsewhere(own: string, prefix: string, aheadMs: number, clock: Clock): () => MustWait {
+export function olderElsewhere(own: string, prefix: string, aheadMs: () => number, clock: Clock): () => MustWait {
   let known = new Map<string, { readonly text: string; readonly times: Times }>();
   return () => {
     const before = known;
@@ -61,9 +61,10 @@ export function olderElsewhere(own: string, prefix: string, aheadMs: number, clo
       known.set(key, last?.text === text ? last : { text, times: timesIn(text) });
     }
     const others = [...known];
-    const oldestMs = clock.now() + aheadMs - GIVE_UP_MS;
+    const ahead = aheadMs();
+    const oldestMs = clock.now() + ahead - GIVE_UP_MS;
     return ({ cell, value, sinceMs }) => {
-      const ownMs = wallMs(sinceMs, aheadMs);
+      const ownMs = wallMs(sinceMs, ahead);
       return others.some(([key, { times }]) => {
         const ms = times.get(2 * cell + 1 - value) ?? Number.POSITIVE_INFINITY;
         return ms > oldestMs && (ms < ownMs || (ms === ownMs && key < own));

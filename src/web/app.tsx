@@ -9,7 +9,7 @@ import { AccessBar } from "./access-bar.js";
 import { Announcer } from "./announcer.js";
 import { CanvasView } from "./canvas/canvas-view.js";
 import { claimsText } from "./claims.js";
-import { useDelay, useLive, useMedia } from "./live.js";
+import { useDelay, useIsWide, useLive } from "./live.js";
 import { reportLost } from "./lost-cells.js";
 import { More } from "./more.js";
 import { Boards, GoToNumber } from "./navigation.js";
@@ -31,8 +31,6 @@ interface AppProps {
 }
 
 const REFUSAL_SHOWN_MS = 8_000;
-/** So wide that the header has room for the jump to a number. */
-const WIDE = "(min-width: 60rem)";
 
 export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
   const live = useLive(client, board);
@@ -40,7 +38,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const earlier = useEarlier(client);
   const welcome = useWelcome(board);
   const boards = useResolved(names);
-  const isWide = useMedia(WIDE);
+  const isWide = useIsWide();
   const [checked, setChecked] = useState<number>();
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });

@@ -77,15 +77,16 @@ export function useTicking(isLive: boolean, read: () => string | undefined): str
   return read();
 }
 
-export function useMedia(query: string): boolean {
-  const [matches, setMatches] = useState(() => matchMedia(query).matches);
+/** Whether the window has room for the jump to a number in the header, and for an open overview. */
+export function useIsWide(): boolean {
+  const [wide] = useState(() => matchMedia("(min-width: 60rem)"));
+  const [isWide, setWide] = useState(wide.matches);
   useEffect(() => {
-    const media = matchMedia(query);
-    const update = () => setMatches(media.matches);
-    media.addEventListener("change", update);
-    return () => media.removeEventListener("change", update);
-  }, [query]);
-  return matches;
+    const update = () => setWide(wide.matches);
+    wide.addEventListener("change", update);
+    return () => wide.removeEventListener("change", update);
+  }, []);
+  return isWide;
 }
 
 export interface Delay {

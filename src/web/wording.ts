@@ -88,15 +88,9 @@ function refusalOf({ connection: { reason } }: Live): string | undefined {
 }
 
 function delayText({ code, secondsLeft, secondsToGo }: Delay, queued: string): string {
-  switch (code) {
-    case "RATE_LIMITED":
-      return `That was fast! ${queued}${secondsToGo === undefined ? "" : `: about ${secondsToGo} s to go`}.`;
-    case "STORE_AWAY":
-    case "OUTCOME_UNKNOWN":
-      return `The store is unavailable. ${queued}. Next attempt in ${secondsLeft} s.`;
-    case "BUSY":
-      return `The instance is busy. ${queued}. Next attempt in ${secondsLeft} s.`;
-    default:
-      return `Some changes are not saved yet. ${queued}. Next attempt in ${secondsLeft} s.`;
-  }
+  if (code === "RATE_LIMITED")
+    return `That was fast! ${queued}${secondsToGo === undefined ? "" : `: about ${secondsToGo} s to go`}.`;
+  const isAway = code === "STORE_AWAY" || code === "OUTCOME_UNKNOWN";
+  const cause = isAway ? "The store is unavailable" : "Some changes are not saved yet";
+  return `${cause}. ${queued}. Next attempt in ${secondsLeft} s.`;
 }

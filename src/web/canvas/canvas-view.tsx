@@ -6,7 +6,7 @@ import { type Plane, placeOf, planeOf } from "../../board/plane.js";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
 import { ownerText } from "../claims.js";
-import { useFrozen, useMedia, useTicking } from "../live.js";
+import { useFrozen, useIsWide, useTicking } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { type Announcement, Said } from "../said.js";
 import { placeText, type Wording } from "../wording.js";
@@ -36,8 +36,6 @@ interface BoardViewProps {
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
-const WIDE = "(min-width: 60rem)";
-
 export function CanvasView(props: BoardViewProps) {
   const { board, size, target, welcome, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
@@ -45,7 +43,7 @@ export function CanvasView(props: BoardViewProps) {
   const [focused, onFocused] = useState<number>();
   const [said, setSaid] = useState<Announcement>({ text: "" });
   const frozen = useFrozen(board, "hatched in blue");
-  const isWide = useMedia(WIDE);
+  const isWide = useIsWide();
   const listener = useMemo(
     () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
     [onChecked, onRefused],

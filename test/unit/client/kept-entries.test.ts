@@ -26,7 +26,7 @@ class Sender {
   constructor(key: string, clock: VirtualClock) {
     this.key = key;
     this.#clock = clock;
-    this.#mustWait = olderElsewhere(key, PREFIX, AHEAD_MS, clock);
+    this.#mustWait = olderElsewhere(key, PREFIX, () => AHEAD_MS, clock);
     const saved = fromText(read(key), AHEAD_MS, clock.now());
     if (saved) this.outbox.restore(saved, ignore);
   }

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { readHistoryMs } from "../../instance-answers.js";
 import type { Past, PastOptions } from "./past.js";
 
-const UNAVAILABLE = "The history is unavailable right now. Try again in a moment, or reload the page.";
+const UNAVAILABLE = "The history is unavailable. Try again, or reload the page.";
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
