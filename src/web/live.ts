@@ -77,14 +77,16 @@ export function useTicking(isLive: boolean, read: () => string | undefined): str
   return read();
 }
 
+const WIDE = "(min-width: 60rem)";
+
 /** Whether the window has room for the jump to a number in the header, and for an open overview. */
 export function useIsWide(): boolean {
-  const [wide] = useState(() => matchMedia("(min-width: 60rem)"));
-  const [isWide, setWide] = useState(wide.matches);
+  const [isWide, setWide] = useState(() => matchMedia(WIDE).matches);
   useEffect(() => {
-    const update = () => setWide(wide.matches);
-    wide.addEventListener("change", update);
-    return () => wide.removeEventListener("change", update);
+    const media = matchMedia(WIDE);
+    const update = () => setWide(media.matches);
+    media.addEventListener("change", update);
+    return () => media.removeEventListener("change", update);
   }, []);
   return isWide;
 }
