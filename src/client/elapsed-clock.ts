@@ -9,11 +9,17 @@ import { type Clock, realClock } from "../protocol/clock.js";
 /** Smaller differences are left for later. They may be errors of rounding, which would add up. */
 const STEP_MS = 1_000;
 
-/** Returns the `now` of a clock that counts like `clock` and includes steps of `wallMs` ahead. */
-export function elapsed(clock: Pick<Clock, "now">, wallMs: () => number): Clock["now"] {
+interface ElapsedClock {
+  now(): number;
+  /** How far the wall clock is ahead of `now`. It changes only if the wall clock is set back. */
+  aheadMs(): number;
+}
+
+/** A clock that counts like `clock` and includes steps of `wallMs` ahead. */
+export function elapsed(clock: Pick<Clock, "now">, wallMs: () => number): ElapsedClock {
   let aheadMs = wallMs() - clock.now();
   let sleptMs = 0;
-  return () => {
+  const now = () => {
     const ms = clock.now();
     const stepMs = wallMs() - ms - aheadMs;
     if (Math.abs(stepMs) > STEP_MS) {
@@ -22,7 +28,14 @@ export function elapsed(clock: Pick<Clock, "now">, wallMs: () => number): Clock[
     }
     return ms + sleptMs;
   };
+  return {
+    now,
+    aheadMs: () => {
+      now();
+      return aheadMs - sleptMs;
+    },
+  };
 }
 
 /** The clock of all clients of the page, or of the process. */
-export const clientClock: Clock = { ...realClock, now: elapsed(realClock, () => Date.now()) };
+export const clientClock: Clock & ElapsedClock = { ...realClock, ...elapsed(realClock, () => Date.now()) };

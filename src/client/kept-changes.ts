@@ -19,16 +19,7 @@ import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.
 const PREFIX = "socketscaler.changes|";
 /** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */
 const LAZY_MS = 250;
-/** The wall clock may be set. Smaller differences are rounding, which must not change times. */
-const SET_MS = 1_000;
-let lastAheadMs = Date.now() - clientClock.now();
-
-/** How far the wall clock is ahead of the clients' clock. */
-function aheadMs(): number {
-  const nowMs = Date.now() - clientClock.now();
-  if (Math.abs(nowMs - lastAheadMs) > SET_MS) lastAheadMs = nowMs;
-  return lastAheadMs;
-}
+const { aheadMs } = clientClock;
 
 /**
  * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of

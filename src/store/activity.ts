@@ -22,8 +22,7 @@ export async function readActivity<Kept extends Recorded>(
     return record && record.ms <= toMs ? record : undefined;
   };
   const counts = new Array<number>(Math.min(parts, ACTIVITY_PARTS_MAX)).fill(0);
-  const first = await firstFrom(fromMs);
-  const nowMs = await reader.nowMs();
+  const [first, nowMs] = await Promise.all([firstFrom(fromMs), reader.nowMs()]);
   if (!first || counts.length === 0) return { firstMs: first?.ms, counts, nowMs };
   const partMs = Math.max(1, Math.ceil((toMs - fromMs + 1) / counts.length));
   for (let record: Kept | undefined = first; record; ) {

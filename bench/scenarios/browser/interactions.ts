@@ -10,9 +10,9 @@
 import type { Page } from "playwright-core";
 import { connect } from "../../../src/client/index.js";
 import { Random } from "../../../test/support/random.js";
-import { atMost, percentile, type Scenario, type Value } from "../../load/outcome.js";
+import type { Scenario, Value } from "../../load/outcome.js";
 import { withBoards } from "./boards.js";
-import { openPage, SLOWDOWNS, showBoard } from "./opened-page.js";
+import { openPage, SLOWDOWNS, showBoard, worstAtMost } from "./opened-page.js";
 import { CHANGES_PER_SECOND, changeCells } from "./panning.js";
 
 const MILLION = 1_000_000;
@@ -78,16 +78,10 @@ export const interactions: Scenario = {
           longest: "the longest is a",
         },
         rows,
-        targets: SLOWDOWNS.map((slowdown) =>
-          atMost(
-            INP_MS_MAX[slowdown],
-            "ms",
-            `interaction to next paint at any zoom, ${slowdown} × slower CPU`,
-            percentile(
-              rows.filter((row) => row.slowdown === slowdown).map(({ inp }) => inp),
-              1,
-            ),
-          ),
+        targets: worstAtMost(
+          INP_MS_MAX,
+          "interaction to next paint at any zoom",
+          rows.map(({ slowdown, inp }) => ({ slowdown, ms: inp })),
         ),
       };
     }),

@@ -1,6 +1,7 @@
 /* A page of the browser for one measurement, as on a slow computer if the scenario asks for it. */
 
 import type { Browser, CDPSession, Page } from "playwright-core";
+import { atMost, type Target } from "../../load/outcome.js";
 
 /** The processor at full speed, and at a sixth of it. */
 export const SLOWDOWNS = [1, 6] as const;
@@ -31,4 +32,16 @@ export async function showBoard(page: Page, url: string): Promise<void> {
   await page.goto("about:blank");
   await page.goto(url);
   await page.locator(READY).waitFor({ state: "attached" });
+}
+
+/** Of each slowdown, the largest value must be at most this many milliseconds. */
+export function worstAtMost(
+  msMax: Readonly<Record<Slowdown, number>>,
+  text: string,
+  values: readonly { readonly slowdown: number; readonly ms: number }[],
+): Target[] {
+  return SLOWDOWNS.map((slowdown) => {
+    const worst = Math.max(...values.filter((value) => value.slowdown === slowdown).map(({ ms }) => ms));
+    return atMost(msMax[slowdown], "ms", `${text}, ${slowdown} × slower CPU`, worst);
+  });
 }

@@ -18,7 +18,7 @@ describe("the clock of a client", () => {
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
         const awake = new VirtualClock();
         let aheadMs = 1_700_000_000_000;
-        const now = elapsed(awake, () => Math.round(awake.now() + aheadMs));
+        const { now } = elapsed(awake, () => Math.round(awake.now() + aheadMs));
         let elapsedMs = 0;
         let latestMs = now();
         for (const { kind, ms, looks } of steps) {
@@ -36,9 +36,21 @@ describe("the clock of a client", () => {
     );
   });
 
+  test("knows how far the wall clock is ahead of it, also after a step back", async () => {
+    const awake = new VirtualClock();
+    let wallMs = 600_000;
+    const clock = elapsed(awake, () => wallMs);
+    assert.equal(clock.aheadMs(), 600_000);
+    await awake.pass(5_000);
+    wallMs += 305_000;
+    assert.deepEqual([clock.now(), clock.aheadMs()], [305_000, 600_000], "asleep for five minutes");
+    wallMs -= 360_000;
+    assert.deepEqual([clock.aheadMs(), clock.now()], [240_000, 305_000], "set back by six minutes");
+  });
+
   test("does not add up the roundings of the wall clock", async () => {
     const awake = new VirtualClock();
-    const now = elapsed(awake, () => Math.floor(awake.now()));
+    const { now } = elapsed(awake, () => Math.floor(awake.now()));
     for (let look = 0; look < 1_000; look++) {
       await awake.pass(0.3);
       now();

@@ -228,7 +228,7 @@ describe("a change that waits while the computer sleeps", () => {
     test(`${isSent ? "on its way" : "in the queue"}, for ${sleptMs / 1_000} s: ${fate}`, async () => {
       let aheadMs = 0;
       const { board, line } = scriptedClient((clock) => ({
-        now: elapsed(clock, () => clock.now() + aheadMs),
+        now: elapsed(clock, () => clock.now() + aheadMs).now,
         after: (ms, run) => clock.after(ms, run),
         random: () => clock.random(),
       }));

@@ -61,9 +61,9 @@ function useReplay(options: PastOptions, keptMs: number) {
     setOpening(true);
     const next = await load(options, keptMs, spanMs).catch(() => undefined);
     if (choice.current !== mine) return;
+    if (next) return show(next);
     setOpening(false);
-    setFailed(next === undefined);
-    if (next) show(next);
+    setFailed(true);
   };
   const onPast = (past: Past) => setOpened((now) => now && { ...now, past });
   return { opened, isOpening, hasFailed, onPast, open, close: () => show(undefined) };

@@ -117,7 +117,6 @@ function useEscape(close: () => void): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.isComposing) return;
-      if (event.target instanceof Element && event.target.closest("dialog, [popover]")) return;
       if (document.querySelector("dialog[open], [popover=auto]:popover-open")) return;
       event.preventDefault();
       event.stopPropagation();
