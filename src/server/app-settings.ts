@@ -79,6 +79,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["METRICS_HOST", "your own middleware in front of /metrics and /cluster, which are routes of your app"],
   ["WORKERS", "several processes of your app with one `valkeyUrl`"],
   ["TRUSTED_PROXIES", "the setting `trust proxy` of your Express app"],
+  ["UPSTREAM_URL", "`socketscaler serve` for a relay"],
   ["MESSAGE_BYTES", "the option `maxHttpBufferSize` of your Socket.IO server"],
 ]);
 

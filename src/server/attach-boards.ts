@@ -116,6 +116,7 @@ export async function attachBoards(
     // If a hook may read cookies, a page acts with its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
     lanePath: config.lanePath,
+    relaySecret: config.relaySecret,
     passesMiddleware: options.lane !== undefined,
     silentMsMax: SILENT_MS_MAX,
   });

@@ -162,6 +162,24 @@ const TABLE = {
     ...text(1_024),
     isSecret: true,
   },
+  upstreamUrls: {
+    env: "UPSTREAM_URL",
+    placeholder: "url,…",
+    help: "Instances that this one is a relay of, such as https://origin, separated by commas; a relay has no store of its own",
+    reason: "One instance serves thousands; relays serve a larger crowd, and share one copy of each page",
+    parse: parseUpstreams,
+    expected:
+      "http:// or https:// URLs of instances of one deployment, separated by commas, without a password or query",
+  },
+  relaySecret: {
+    env: "RELAY_SECRET",
+    placeholder: "text",
+    help: "Secret shared by relays and the instances they connect to; set it as a variable, because others can see flags",
+    reason: "A relay writes in the name of other people, so no stranger may be one",
+    parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
+    expected: `at least ${SECRET_BYTES_MIN} bytes`,
+    isSecret: true,
+  },
   dataDir: {
     env: "DATA_DIR",
     fallback: "./data",
@@ -408,9 +426,36 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
   const values = Object.entries(OPTIONS).map(([name, option]) => [name, readOption(option, flags, env)] as const);
   // Each value comes from its own option's `parse`, so the cast is safe.
   const config = Object.fromEntries(values) as Config;
-  const mistake = mistakeIn(config, rightsElsewhere);
+  const isSet = (option: Option) =>
+    Boolean(flags[option.env] ?? (env[option.env] || (option.alsoEnv && env[option.alsoEnv])));
+  const mistake = relayMistakeIn(config, isSet) ?? mistakeIn(config, rightsElsewhere);
   if (mistake !== undefined) throw new BadOption(mistake);
-  return config;
+  // A relay has the boards of its upstream.
+  return config.upstreamUrls === undefined ? config : { ...config, boards: {} };
+}
+
+/** Options of the store, which a relay does not have. */
+const OF_UPSTREAM = [
+  "valkeyUrl",
+  "keyPrefix",
+  "dataDir",
+  "boards",
+  "durabilities",
+  "durabilityWaitMs",
+  "history",
+  "historyDeltas",
+  "claims",
+] as const;
+
+function relayMistakeIn(config: Config, isSet: (option: Option) => boolean): string | undefined {
+  const { upstreamUrls, relaySecret, lanePath } = config;
+  if (relaySecret !== undefined && lanePath === "")
+    return "RELAY_SECRET is set, but relays are served at LANE_PATH, which is off: set LANE_PATH";
+  if (upstreamUrls === undefined) return undefined;
+  if (relaySecret === undefined) return "UPSTREAM_URL is set without RELAY_SECRET: set both, as on the upstream";
+  const other = OF_UPSTREAM.map((name) => OPTIONS[name]).find(isSet);
+  if (other) return `UPSTREAM_URL makes this instance a relay, which cannot have ${other.env}: set it on the upstream`;
+  return undefined;
 }
 
 /** Returns undefined for an option that has neither a value nor a fallback. */
@@ -435,11 +480,12 @@ function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined
     [OPTIONS.history, history],
     [OPTIONS.access, access],
   ] as const) {
+    if (config.upstreamUrls !== undefined) break;
     const unknown = [...setting.boards.keys()].find((name) => !Object.hasOwn(boards, name));
     if (unknown !== undefined)
       return `${env} names the board "${unknown}", which is not in BOARDS: correct one of them`;
   }
-  if (workers > 1 && config.valkeyUrl === undefined)
+  if (workers > 1 && config.valkeyUrl === undefined && config.upstreamUrls === undefined)
     return `WORKERS is ${workers}, but workers share their boards through Valkey: set VALKEY_URL`;
   for (const [set, other] of [
     ["valkeyCert", "valkeyKey"],
@@ -490,6 +536,17 @@ function parseBoards(value: string): Readonly<Record<string, number>> | undefine
 function parseOrigins(value: string): readonly string[] | undefined {
   const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
   return origins.includes(undefined) ? undefined : origins.filter((origin) => origin !== undefined);
+}
+
+/** As URLs without a slash at the end. */
+function parseUpstreams(value: string): readonly string[] | undefined {
+  const urls = value.split(",").map((item) => (URL.canParse(item.trim()) ? new URL(item.trim()) : undefined));
+  const isUsable = (url: URL | undefined): url is URL =>
+    url !== undefined &&
+    ["http:", "https:"].includes(url.protocol) &&
+    [url.username, url.password, url.search, url.hash].every((part) => part === "");
+  if (!urls.every(isUsable)) return undefined;
+  return urls.map(({ href }) => href.replace(/\/$/, ""));
 }
 
 function isKeysUrl(value: string): boolean {

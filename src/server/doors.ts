@@ -16,6 +16,7 @@ import { isAt, takeOffBase } from "./input/base-path.js";
 import type { Instance } from "./instance/instance.js";
 import { Lane } from "./lane/lane.js";
 import type { Trust } from "./limits/client-address.js";
+import { RelayDoor } from "./relays/relay-door.js";
 import { attachSockets } from "./sockets/sockets.js";
 
 export interface DoorOptions {
@@ -35,6 +36,8 @@ export interface DoorOptions {
   readonly basePath?: string;
   /** The lane's path below the base path. Empty: there is no lane. */
   readonly lanePath: string;
+  /** Relays that know it get a link at the lane's path. Undefined: there are no relays. */
+  readonly relaySecret?: string | undefined;
   /** Have the lane even if the app has middlewares in our namespace, which would not see it. */
   readonly passesMiddleware: boolean;
   /** A connection of the lane that sends nothing is closed after this. */
@@ -63,13 +66,20 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
   notices.through(sockets.notify);
   if (lanePath !== "") claimPath(io.httpServer, lanePath, sockets.isOurs);
   const { httpServer: http } = io;
+  const isAtLane = (request: IncomingMessage) => lanePath !== "" && isAt(request, lanePath);
+  const addressOf = (request: IncomingMessage) => connections.addressOf(request);
+  const relays =
+    options.relaySecret === undefined || lanePath === ""
+      ? undefined
+      : new RelayDoor(http, instance, { secret: options.relaySecret, isAtLane, addressOf });
   const isForLane = (request: IncomingMessage) =>
-    lanePath !== "" && isAt(request, lanePath) && (passesMiddleware || !sockets.hasOtherMiddleware());
+    isAtLane(request) && !relays?.isOurs(request) && (passesMiddleware || !sockets.hasOtherMiddleware());
   const isOurs = (request: IncomingMessage) => {
     takeOffBase(request, basePath);
-    return sockets.isOurs(request) || isForLane(request);
+    return sockets.isOurs(request) || isForLane(request) || relays?.isOurs(request) === true;
   };
-  ignoreOtherUpgrades(http, isOurs, lanePath === "" ? 1 : 2);
+  // Socket.IO listens, and each door that is there.
+  ignoreOtherUpgrades(http, isOurs, 1 + (lanePath === "" ? 0 : 1) + (relays ? 1 : 0));
   const lane =
     lanePath === ""
       ? undefined
@@ -85,11 +95,15 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
     // The app's `io.close()` waits until no connection is left.
     sockets.whenClosed(() => lane.close());
   }
+  if (relays) sockets.whenClosed(() => relays.close());
   return {
     online: () => sockets.online() + (lane?.online ?? 0),
     disconnect: (subject) => sockets.disconnect(subject) + (lane?.disconnect(subject) ?? 0),
     close: (reason) => notices.close(reason),
-    closeLane: () => lane?.close(),
+    closeLane: () => {
+      lane?.close();
+      relays?.close();
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { LANE_PATH } from "../protocol/lane.js";
 import { type Store, StoreUnusable } from "../store/store.js";
+import { UpstreamStore } from "../store/upstream/upstream-store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { agreeOnClaims } from "./claims/agreement.js";
 import type { Config } from "./config.js";
@@ -27,6 +29,7 @@ async function open(config: Config, log: Log, mayEvict: boolean): Promise<Store>
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
+  if (config.upstreamUrls !== undefined) return openUpstream(config, config.upstreamUrls, incident);
   if (url === undefined) {
     // Its native library is loaded only if it is used.
     const { EmbeddedStore } = await import("../store/embedded/embedded-store.js");
@@ -54,6 +57,15 @@ async function open(config: Config, log: Log, mayEvict: boolean): Promise<Store>
   }
   if (warning !== undefined) log.warn(warning);
   return store;
+}
+
+function openUpstream(
+  { lanePath, relaySecret = "" }: Config,
+  upstreams: readonly string[],
+  incident: (message: string) => void,
+): Promise<Store> {
+  const urls = upstreams.map((url) => `${url.replace(/^http/, "ws")}${lanePath || LANE_PATH}`);
+  return UpstreamStore.open({ urls, secret: relaySecret, incident });
 }
 
 function readPem(option: string, file: string | undefined): string | undefined {

@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { realClock } from "../protocol/clock.js";
 import type { Store } from "../store/store.js";
+import { UpstreamStore } from "../store/upstream/upstream-store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { Access } from "./access/access.js";
 import { type AuthoriseHook, authoriser } from "./access/authorise.js";
@@ -114,8 +115,8 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
   const instance = new Instance({
     name: () => config.name || nameAt(others.address?.() ?? null),
     boards: config.boards,
-    durabilities: config.durabilities,
-    history: config.history,
+    durabilities: store instanceof UpstreamStore ? store.durabilities : config.durabilities,
+    history: store instanceof UpstreamStore ? store.retention : config.history,
     claims: config.claims,
     store,
     access: new Access(config.access, verify, wallClock, ask),

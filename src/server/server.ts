@@ -127,6 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins: config.origins,
     basePath,
     lanePath: config.lanePath,
+    relaySecret: config.upstreamUrls === undefined ? config.relaySecret : undefined,
     passesMiddleware: false,
     silentMsMax,
   });

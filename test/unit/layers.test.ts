@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
  * directly in the layer's folder: on top they assemble the rooms, at the bottom they are the contract of all rooms.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  store: ["", "valkey", "embedded", "transfer"],
+  store: ["", "valkey", "embedded", "upstream", "transfer"],
   server: [
     "input",
     "limits",
@@ -45,6 +45,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "instance",
     "fleet",
     "connections",
+    "relays",
     "clients",
     "sockets/teaching",
     "sockets",
@@ -59,7 +60,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that stand side by side: neither imports the other. */
 const APART: readonly (readonly [string, string])[] = [
   ["store/valkey", "store/embedded"],
+  ["store/upstream", "store/valkey"],
+  ["store/upstream", "store/embedded"],
   ["store/transfer", "store/valkey"],
+  ["store/transfer", "store/upstream"],
   ["store/transfer", "store/embedded"],
   ["server/sockets", "server/lane"],
   ["server/sockets/teaching", "server/lane"],
@@ -89,7 +93,15 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     ],
   },
   "socket.io-client": { files: ["client/socketio-link.ts"] },
-  ws: { files: ["server/lane/lane.ts", "server/lane/lane-socket.ts", "client/web-socket-class.ts"] },
+  ws: {
+    files: [
+      "server/lane/lane.ts",
+      "server/lane/lane-socket.ts",
+      "server/relays/relay-door.ts",
+      "store/upstream/upstream-link.ts",
+      "client/web-socket-class.ts",
+    ],
+  },
   ioredis: { files: ["store/valkey/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: {
@@ -119,7 +131,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   cookie: { files: ["server/access/caller.ts"] },
   jose: { files: ["server/access/tokens.ts"] },
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
-  zod: { files: ["server/input/requests.ts"] },
+  zod: { files: ["server/input/requests.ts", "store/upstream/calls.ts"] },
   commander: { files: ["cli/main.ts"] },
   nanoevents: { files: ["client/client.ts", "client/live-board.ts"] },
   react: { files: ["react/index.ts"] },

@@ -78,6 +78,8 @@ export class Metrics {
    * Totals since the start. Plain numbers, because counting each packet and delta must be cheap.
    */
   readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0 };
+  /** Number of links to relays. */
+  relays = 0;
   readonly gauged: () => Gauged;
   readonly loop = new LoopDelay();
 
@@ -96,6 +98,7 @@ export class Metrics {
       ({ flushMs }) => flushMs / 1000,
       "max",
     );
+    gauge("socketscaler_relays", "Relays connected to this instance", () => this.relays);
     gauge("socketscaler_store_available", "1 while the store answers", (now) => Number(now.storeAvailable), "min");
     gauge(
       "socketscaler_store_may_lose_data",

@@ -54,8 +54,12 @@ interface WriterObserver {
   failed(error: unknown): void;
 }
 
-/** Called once, with a position of the page at which the write is in it, or with a refusal. */
-export type SettleWrite = (outcome: Position | Refusal) => void;
+/**
+ * Called once, with a position of the page at which the write is in it, or with a refusal. If the
+ * store has judged the write, `committed` is what it said of the batch, and `index` the write's
+ * place in it.
+ */
+export type SettleWrite = (outcome: Position | Refusal, committed?: Committed, index?: number) => void;
 
 interface Waiting extends Write {
   readonly deadlineMs: number;
@@ -98,26 +102,43 @@ export class Writer {
    * one turn. So a caller can send all answers for one connection at once.
    */
   write(page: PageRef, write: Write, settle: SettleWrite): void {
-    const { changes } = write;
-    if (this.#isClosed) {
-      settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      return;
-    }
-    if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
-      settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
-      return;
-    }
-    this.#queuedChanges += changes.length;
-    const waiting = { ...write, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
+    const refusal = this.#refusal(write.changes.length);
+    if (refusal) settle(refusal);
+    else this.#take(page, [this.#waiting(write, settle)]);
+  }
+
+  /** Like `write` for several writes, which stay next to each other. All are taken, or none. */
+  writeAll(page: PageRef, writes: readonly Write[], settle: (at: number) => SettleWrite): void {
+    const refusal = this.#refusal(writes.reduce((sum, { changes }) => sum + changes.length, 0));
+    if (refusal) for (const at of writes.keys()) settle(at)(refusal);
+    else
+      this.#take(
+        page,
+        writes.map((write, at) => this.#waiting(write, settle(at))),
+      );
+  }
+
+  #refusal(changes: number): Refusal | undefined {
+    if (this.#isClosed) return new Refusal("GOING_AWAY", { retryAfterMs: 100 });
+    const isFull = this.#queuedChanges + changes > this.#limits.queuedChangesMax;
+    return isFull ? new Refusal("BUSY", { retryAfterMs: 1_000 }) : undefined;
+  }
+
+  #waiting(write: Write, settle: SettleWrite): Waiting {
+    this.#queuedChanges += write.changes.length;
+    return { ...write, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
+  }
+
+  #take(page: PageRef, writes: Waiting[]): void {
     const name = pageName(page);
     const queue = this.#queues.get(name);
-    if (queue) queue.push(waiting);
-    else {
-      const first = [waiting];
-      this.#queues.set(name, first);
-      const draining = this.#drain(page, name, first).finally(() => this.#draining.delete(draining));
-      this.#draining.add(draining);
+    if (queue) {
+      for (const write of writes) queue.push(write);
+      return;
     }
+    this.#queues.set(name, writes);
+    const draining = this.#drain(page, name, writes).finally(() => this.#draining.delete(draining));
+    this.#draining.add(draining);
   }
 
   /** Refuses further writes. Resolves when all others have been answered. */
@@ -176,10 +197,11 @@ export class Writer {
         const write = waiting[index];
         if (!write) continue;
         changes += write.changes.length;
-        if (outcomes[index] === "stale") this.#settle(write, new Refusal("STALE_WRITE"));
-        else if (outcomes[index] === "frozen") this.#settle(write, frozenRefusal(page, write, frozen));
-        else if (outcomes[index] === "claimed") this.#settle(write, takenRefusal(page, claimed?.next().value));
-        else this.#settle(write, position);
+        let outcome: Position | Refusal = position;
+        if (outcomes[index] === "stale") outcome = new Refusal("STALE_WRITE");
+        else if (outcomes[index] === "frozen") outcome = frozenRefusal(page, write, frozen);
+        else if (outcomes[index] === "claimed") outcome = takenRefusal(page, claimed?.next().value);
+        this.#settle(write, outcome, committed, index);
       }
       this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
       return;
@@ -187,10 +209,10 @@ export class Writer {
   }
 
   /** A failure to answer one client leaves the answers of the others as they are. */
-  #settle(write: Waiting, outcome: Position | Refusal): void {
+  #settle(write: Waiting, outcome: Position | Refusal, committed?: Committed, index?: number): void {
     this.#queuedChanges -= write.changes.length;
     try {
-      write.settle(outcome);
+      write.settle(outcome, committed, index);
     } catch (error) {
       this.#observer.failed(error);
     }

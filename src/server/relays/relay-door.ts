@@ -1,0 +1,184 @@
+/*
+ * The door for relays: a WebSocket at the lane's path, with a subprotocol and a secret of its own.
+ * It passes neither the guards nor the budgets of clients, because a relay speaks for many people.
+ * The relay limits them itself.
+ *
+ *     upgrade ──► secret ──► 101 ──► calls (relay-link.ts)
+ */
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { EventEmitter } from "node:events";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+import { WebSocket, WebSocketServer } from "ws";
+import { RELAY_SUBPROTOCOL, type Welcome } from "../../store/upstream/calls.js";
+import type { Instance } from "../instance/instance.js";
+import { type RelayContext, RelayLink } from "./relay-link.js";
+import { RelayedNews } from "./relayed-news.js";
+
+export interface RelayDoorOptions {
+  readonly secret: string;
+  /** Whether the request's path is that of the lane. */
+  readonly isAtLane: (request: IncomingMessage) => boolean;
+  /** The unit of limits that the request counts for. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
+
+/** What the door needs of an instance. */
+export type RelayHost = Pick<
+  Instance,
+  "name" | "store" | "writer" | "durabilities" | "history" | "departures" | "metrics" | "failed" | "log" | "admission"
+>;
+
+const CHECK_MS = 1_000;
+/** A relay asks for a sign of life twice a second. */
+const SILENT_MS_MAX = 10_000;
+/** A relay that lets more wait is cut, and catches up on its next link. */
+const WAITING_BYTES_MAX = 64 * 2 ** 20;
+/** The largest call is a batch of writes, or the heads of all pages of the largest board. */
+const MESSAGE_BYTES_MAX = 8 * 2 ** 20;
+
+interface Open {
+  readonly link: RelayLink;
+  readonly socket: WebSocket;
+  heardMs: number;
+}
+
+export class RelayDoor {
+  readonly #host: RelayHost;
+  readonly #options: RelayDoorOptions;
+  readonly #context: RelayContext;
+  readonly #ws = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MESSAGE_BYTES_MAX,
+  });
+  readonly #open = new Set<Open>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #forget: () => void;
+
+  constructor(http: EventEmitter, host: RelayHost, options: RelayDoorOptions) {
+    const { store, writer } = host;
+    this.#host = host;
+    this.#options = options;
+    this.#context = {
+      store,
+      writer,
+      news: new RelayedNews(store),
+      welcome: () => this.#welcome(),
+      failed: (error) => host.failed(error, "a call of a relay failed"),
+    };
+    http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {
+      if (this.isOurs(request)) this.#upgrade(request, tcp, head);
+    });
+    this.#forget = store.onAvailable((isAvailable) => {
+      for (const { link } of this.#open) link.notify({ kind: "available", isAvailable });
+    });
+    this.#timer = setInterval(() => this.#cutSilent(), CHECK_MS);
+    this.#timer.unref();
+  }
+
+  /** Whether a request wants this door, and not the lane. */
+  isOurs(request: IncomingMessage): boolean {
+    const { "sec-websocket-protocol": protocols = "" } = request.headers;
+    return this.#options.isAtLane(request) && protocols.split(",").some((one) => one.trim() === RELAY_SUBPROTOCOL);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#forget();
+    for (const { socket } of this.#open) socket.terminate();
+    this.#ws.close();
+  }
+
+  #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
+    tcp.on("error", ignore);
+    const { admission, departures, store, metrics } = this.#host;
+    if (!isSecret(request, this.#options.secret)) {
+      metrics.refused("UNAUTHORIZED");
+      admission.offended(this.#options.addressOf(request));
+      refuse(tcp, 401, "the secret is wrong: set the same RELAY_SECRET on the relay and its upstream");
+    } else if (store.engine === "upstream") {
+      refuse(tcp, 409, "it is a relay itself: set UPSTREAM_URL to an instance that has a store");
+    } else if (departures.isDraining) refuse(tcp, 503, "it is shutting down");
+    else {
+      tcp.off("error", ignore);
+      this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp));
+    }
+  }
+
+  #serve(socket: WebSocket, tcp: TcpSocket): void {
+    const { departures, metrics, log } = this.#host;
+    tcp.setTimeout(0);
+    const cut = () => socket.terminate();
+    const send = (message: Uint8Array) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      socket.send(message);
+      if (socket.bufferedAmount <= WAITING_BYTES_MAX) return;
+      log.warn(
+        { bytes: socket.bufferedAmount },
+        "a relay that reads too slowly was cut: it catches up on its next link",
+      );
+      cut();
+    };
+    const link = new RelayLink(this.#context, { send, cut });
+    const open: Open = { link, socket, heardMs: performance.now() };
+    const heard = () => {
+      open.heardMs = performance.now();
+    };
+    this.#open.add(open);
+    metrics.relays = this.#open.size;
+    departures.add(link);
+    socket.on("message", (data, isBinary) => {
+      heard();
+      if (isBinary && Buffer.isBuffer(data)) link.receive(data);
+      else cut();
+    });
+    socket.on("ping", heard);
+    socket.on("error", ignore);
+    socket.on("close", () => {
+      this.#open.delete(open);
+      metrics.relays = this.#open.size;
+      departures.left(link);
+      link.close();
+    });
+  }
+
+  #welcome(): Welcome {
+    const { name, store, durabilities, history } = this.#host;
+    return {
+      instance: name.slice(0, 255),
+      isAvailable: store.available,
+      ...(store.warning !== undefined && { warning: store.warning }),
+      durabilities: { ...durabilities, boards: [...durabilities.boards] },
+      histories: { boards: [...history.boards], others: history.others },
+    };
+  }
+
+  #cutSilent(): void {
+    const nowMs = performance.now();
+    for (const { socket, heardMs } of this.#open) if (nowMs - heardMs > SILENT_MS_MAX) socket.terminate();
+  }
+}
+
+/** Compares in constant time. */
+function isSecret(request: IncomingMessage, secret: string): boolean {
+  const { authorization = "" } = request.headers;
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(authorization), digest(`Bearer ${secret}`));
+}
+
+function refuse(tcp: TcpSocket, status: number, message: string): void {
+  const body = JSON.stringify({ error: { message } });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Content-Type: application/json",
+    "Connection: close",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  tcp.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  tcp.destroySoon();
+}
+
+function ignore(): void {}

@@ -1,0 +1,95 @@
+/*
+ * Whether several upstreams serve the same boards. A mark is put on the roll of instances (roll.ts)
+ * through one upstream and looked for through another: only instances over one store share a roll.
+ * An address that has not passed is not used.
+ */
+
+import { randomBytes } from "node:crypto";
+import { type Cancel, every } from "../../protocol/clock.js";
+import { type LinkOptions, UpstreamLink } from "./upstream-link.js";
+
+type Probed = "same" | "foreign" | { readonly unreachable: string };
+
+interface SameBoardsOptions extends Pick<LinkOptions, "secret" | "clock"> {
+  readonly urls: readonly string[];
+  readonly enroll: (id: string, record: string) => Promise<unknown>;
+  readonly incident: (message: string) => void;
+}
+
+/** No instance has this id. It reads the roll without joining it. */
+const NOBODY = "-";
+const RETRY_MS = 10_000;
+
+export class SameBoards {
+  readonly #options: SameBoardsOptions;
+  readonly #same = new Set<string>();
+  readonly #foreign = new Set<string>();
+  readonly #reported = new Set<string>();
+  readonly #stop: Cancel;
+
+  constructor(options: SameBoardsOptions) {
+    this.#options = options;
+    this.#stop = every(options.clock, RETRY_MS, () => this.check().catch(() => undefined));
+  }
+
+  /** Until an upstream is known, every address may be tried. */
+  mayUse(url: string): boolean {
+    return this.#same.size === 0 || this.#same.has(url);
+  }
+
+  /** The link in use leads there, so it is known from now on. */
+  used(url: string): void {
+    this.#same.add(url);
+  }
+
+  get foreign(): readonly string[] {
+    return [...this.#foreign];
+  }
+
+  /** Compares the addresses that are not known yet with the link in use. Rejects with StoreAway. */
+  async check(): Promise<void> {
+    const { urls, enroll, incident } = this.#options;
+    const unknown = urls.filter((url) => !this.#same.has(url) && !this.#foreign.has(url));
+    if (this.#same.size === 0 || unknown.length === 0) return;
+    const mark = randomBytes(8).toString("hex");
+    await enroll(mark, "relay");
+    try {
+      for (const url of unknown) {
+        const probed = await this.#probe(url, mark);
+        if (probed === "same") this.#same.add(url);
+        else if (probed === "foreign") {
+          this.#foreign.add(url);
+          incident(`${url} serves other boards than the other upstreams, and is not used: correct UPSTREAM_URL`);
+        } else if (!this.#reported.has(url)) {
+          this.#reported.add(url);
+          incident(`${url} is not used until it can be compared with the other upstreams: ${probed.unreachable}`);
+        }
+      }
+    } finally {
+      await enroll(mark, "");
+    }
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  #probe(url: string, mark: string): Promise<Probed> {
+    const { secret, clock } = this.#options;
+    return new Promise((done) => {
+      const link = new UpstreamLink({
+        url,
+        secret,
+        clock,
+        opened: () =>
+          link
+            .call("enroll", [NOBODY, ""])
+            .then((roll) => done(roll.some(({ id }) => id === mark) ? "same" : "foreign"))
+            .catch((error: unknown) => done({ unreachable: String(error) }))
+            .finally(() => link.close("it was only compared")),
+        event: () => undefined,
+        closed: (unreachable) => done({ unreachable }),
+      });
+    });
+  }
+}

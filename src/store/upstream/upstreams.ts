@@ -1,0 +1,122 @@
+/*
+ * Keeps a link to one of several upstreams: instances that serve the same boards. If the link ends,
+ * or its upstream says goodbye, the next address is tried, and so on in turn. An old link is used
+ * until the new one is open, as long as it works.
+ */
+
+import { backOffMs, type Cancel, type Clock } from "../../protocol/clock.js";
+import { StoreAway } from "../store.js";
+import type { ArgsOf, CallName, PartOf, ResultOf, UpstreamEvent, Welcome } from "./calls.js";
+import { UpstreamLink } from "./upstream-link.js";
+
+interface UpstreamsOptions {
+  /** Addresses of lanes, as `ws:` or `wss:`, without passwords. */
+  readonly urls: readonly string[];
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly mayUse: (url: string) => boolean;
+  readonly listener: UpstreamsListener;
+}
+
+/** Must not throw. */
+export interface UpstreamsListener {
+  /** A new link is in use from now on. Subscriptions of the old one are gone. */
+  opened(url: string, welcome: Welcome): void;
+  event(event: UpstreamEvent): void;
+  lost(): void;
+  failure(): void;
+  incident(message: string): void;
+}
+
+const RETRY_MS = { first: 50, most: 1_000 };
+
+export class Upstreams {
+  readonly #options: UpstreamsOptions;
+  #link: UpstreamLink | undefined;
+  /** The link that is about to replace it. */
+  #next: UpstreamLink | undefined;
+  #cancelRetry: Cancel | undefined;
+  /** Index of the address to try next. */
+  #turn = 0;
+  #attempts = 0;
+  #isClosed = false;
+
+  constructor(options: UpstreamsOptions) {
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#link !== undefined;
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  /** Rejects as the store contract says. */
+  call<Name extends CallName>(
+    name: Name,
+    args: ArgsOf<Name>,
+    part?: (part: PartOf<Name>) => void,
+  ): Promise<ResultOf<Name>> {
+    if (this.#link) return this.#link.call(name, args, part);
+    return Promise.reject(new StoreAway("there is no connection to an upstream", { sent: false }));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    this.#next?.close("the relay ends");
+    this.#link?.close("the relay ends");
+  }
+
+  #connect(): void {
+    if (this.#isClosed || this.#next) return;
+    const { secret, clock, listener, mayUse } = this.#options;
+    const urls = this.#options.urls.filter(mayUse);
+    const url = urls[this.#turn++ % urls.length] ?? "";
+    let isOpened = false;
+    const link = new UpstreamLink({
+      url,
+      secret,
+      clock,
+      opened: (welcome) => {
+        isOpened = true;
+        const old = this.#link;
+        this.#next = undefined;
+        this.#link = link;
+        this.#attempts = 0;
+        listener.opened(url, welcome);
+        old?.retire();
+      },
+      event: (event) => {
+        // What a replaced link still delivers, the new one delivers too.
+        if (link !== this.#link) return;
+        if (event.kind === "goodbye") this.#connect();
+        else listener.event(event);
+      },
+      closed: (reason) => {
+        const wasUsed = link === this.#link;
+        if (link === this.#next) this.#next = undefined;
+        if (wasUsed) this.#link = undefined;
+        if (this.#isClosed || (isOpened && !wasUsed)) return;
+        listener.failure();
+        if (wasUsed) {
+          listener.incident(`the link to ${url} ended: ${reason}`);
+          listener.lost();
+        } else if (this.#attempts === urls.length - 1) listener.incident(`no upstream can be used; ${url}: ${reason}`);
+        this.#retry();
+      },
+    });
+    this.#next = link;
+  }
+
+  /** The first round over all addresses is quick. */
+  #retry(): void {
+    const { clock, urls } = this.#options;
+    const rounds = Math.floor(this.#attempts++ / urls.length);
+    const waitMs = rounds === 0 ? 0 : backOffMs(clock, rounds, RETRY_MS.first, RETRY_MS.most);
+    this.#cancelRetry?.();
+    this.#cancelRetry = clock.after(waitMs, () => this.#connect());
+  }
+}
