@@ -127,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins: config.origins,
     basePath,
     lanePath: config.lanePath,
-    relaySecret: config.upstreamUrls === undefined ? config.relaySecret : undefined,
+    relaySecret: config.relaySecret,
     passesMiddleware: false,
     silentMsMax,
   });

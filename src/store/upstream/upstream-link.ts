@@ -91,6 +91,10 @@ export class UpstreamLink {
     this.#socket.on("pong", () => this.#heard());
     this.#socket.on("error", (error) => this.close(error.message));
     this.#socket.on("close", () => this.close("the connection was closed"));
+    this.#socket.on("upgrade", ({ headers }: IncomingMessage) => {
+      if (headers["sec-websocket-protocol"] !== RELAY_SUBPROTOCOL)
+        this.close("it takes no relays: set RELAY_SECRET there");
+    });
     this.#socket.on("unexpected-response", (_, response) => void this.#refused(response));
   }
 
