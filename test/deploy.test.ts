@@ -23,6 +23,11 @@ const kubernetes: Parsed[] = parseAllDocuments(read("kubernetes/socketscaler.yam
   assert.deepEqual(document.errors, []);
   return document.toJS();
 });
+const relays: Parsed[] = parseAllDocuments(read("kubernetes/relay.yaml")).map((document) => {
+  assert.deepEqual(document.errors, []);
+  return document.toJS();
+});
+const relay = (name: string): Parsed => relays.find((one) => one.kind === name);
 const kind = (name: string): Parsed => kubernetes.find((one) => one.kind === name);
 const instances = Object.entries<Parsed>(compose.services).filter(([name]) => name.startsWith("instance-"));
 const pod = kind("Deployment").spec.template.spec;
@@ -36,6 +41,8 @@ const ENVIRONMENTS: Readonly<Record<string, Record<string, string>>> = {
   Dockerfile: assignments(/^ENV (.*)$/m.exec(read("Dockerfile"))?.[1]),
   "compose.yaml": instances[0]?.[1].environment,
   kubernetes: { ...kind("Secret").stringData, ...kind("ConfigMap").data },
+  "compose.yaml, relay": compose.services.relay.environment,
+  "kubernetes/relay.yaml": { ...relay("Secret").stringData, ...relay("ConfigMap").data },
   "socketscaler.service": assignments(/^Environment=(.*)$/m.exec(read("socketscaler.service"))?.[1]),
 };
 
@@ -43,9 +50,17 @@ function assignments(line = ""): Record<string, string> {
   return Object.fromEntries(line.split(" ").map((one) => one.split("=") as [string, string]));
 }
 
+/** As compose reads it, for somebody who has set the secret. */
+function filledIn(environment: Record<string, string>): Record<string, string> {
+  const secret = "a secret of thirty-two bytes or more";
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value.replace("${RELAY_SECRET:-}", secret)]),
+  );
+}
+
 /** A drain's bound, as docs/operations.md gives it. */
 function drainMsMax(environment: Record<string, string>): number {
-  const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, environment);
+  const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, filledIn(environment));
   return drainMs + 2 * writeWaitMs + 2 * durabilityWaitMs + 7_000;
 }
 
@@ -56,9 +71,26 @@ describe("deploy/", () => {
       const names = Object.keys(environment).filter((name) => !NOT_OURS.includes(name));
       assert.ok(names.length > 0);
       for (const name of names) assert.ok(known.includes(name), `${file} sets ${name}`);
-      readConfig({}, environment);
+      readConfig({}, filledIn(environment));
     });
   }
+
+  test("relays reach instances that are there, at the service and the port that they have", () => {
+    const port = OPTIONS.port.fallback;
+    const { upstreamUrls } = readConfig({}, filledIn(ENVIRONMENTS["compose.yaml, relay"] ?? {}));
+    assert.deepEqual(
+      upstreamUrls,
+      instances.map(([name]) => `http://${name}:${port}`),
+    );
+    const { metadata, spec } = kind("Service");
+    assert.equal(relay("ConfigMap").data.UPSTREAM_URL, `http://${metadata.name}`);
+    assert.deepEqual([spec.ports[0].port, relay("Service").spec.ports[0].port], [80, 80]);
+    assert.deepEqual(relay("Service").spec.selector, relay("Deployment").spec.template.metadata.labels);
+    assert.deepEqual(relay("Deployment").spec.selector.matchLabels, relay("Service").spec.selector);
+    const [{ readinessProbe, livenessProbe, ports }] = relay("Deployment").spec.template.spec.containers;
+    assert.deepEqual([readinessProbe.httpGet.path, livenessProbe.httpGet.path], ["/ready", "/health"]);
+    assert.deepEqual(ports, [{ name: "http", containerPort: Number(port) }]);
+  });
 
   test("every name in the container's own variables is an option", () => {
     for (const { name } of container.env)

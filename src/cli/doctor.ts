@@ -8,7 +8,7 @@ import { filesMax } from "../server/open-files.js";
 import { openStore } from "../server/open-store.js";
 import { createLog } from "../server/telemetry/log.js";
 import { bad, type Finding, good, warning } from "../store/finding.js";
-import { StoreAway, StoreUnusable } from "../store/store.js";
+import { type Store, StoreAway, StoreUnusable } from "../store/store.js";
 import { checkUp } from "../store/valkey/checkup.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { checkUrls } from "./url-checks.js";
@@ -43,14 +43,14 @@ function checkFiles(): Finding {
 }
 
 async function checkStore(config: Config): Promise<Finding[]> {
-  if (config.valkeyUrl === undefined) {
+  if (config.valkeyUrl === undefined && config.upstreamUrls === undefined) {
     const what = "VALKEY_URL is not set, so one process on this machine keeps the boards in DATA_DIR";
     return [warning(what, "set VALKEY_URL to run more than one instance")];
   }
   try {
     const store = await openStore(config, createLog("silent"), { mayEvict: true });
     try {
-      return store instanceof ValkeyStore ? await checkUp(store, config.durabilities) : [];
+      return store instanceof ValkeyStore ? await checkUp(store, config.durabilities) : [checkUpstream(store)];
     } finally {
       await store.close();
     }
@@ -60,4 +60,9 @@ async function checkStore(config: Config): Promise<Finding[]> {
     const fix = isAway ? "check VALKEY_URL, and that Valkey is running and reachable from here" : "correct this";
     return [bad(error.message, `${fix}, then run doctor again`)];
   }
+}
+
+function checkUpstream({ available }: Store): Finding {
+  if (available) return good("an upstream accepts this relay, and its store answers");
+  return bad("an upstream accepts this relay, but its store does not answer", "run doctor on the upstream");
 }

@@ -37,8 +37,8 @@ async function serveOne(config: Config, worker?: Awaited<ReturnType<typeof place
     const instance = server.instance.name;
     log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
     await (worker ? worker.asked : untilSignal(log));
-    // Without Valkey this is the only instance, so clients cannot move to another.
-    await (config.valkeyUrl === undefined ? server.close() : server.drain());
+    // With the embedded store this is the only instance, so clients cannot move to another.
+    await (store.engine === "embedded" ? server.close() : server.drain());
   } finally {
     await store.close();
     endSoon();

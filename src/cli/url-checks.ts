@@ -112,7 +112,10 @@ function judgeBoards(boards: readonly Board[]): Finding[] {
     findings.push(bad(what, "give all instances the same VALKEY_URL; the store knows the size of each board"));
   }
   if (findings.length === 0) findings.push(good(foundText(instances.size)));
-  if (instances.size > 1 && boards.some(({ engine }) => engine === "embedded")) {
+  // A relay has the boards of its upstream, whatever that keeps them in.
+  const keepers = boards.filter(({ engine }) => engine !== "upstream");
+  const isShared = new Set(keepers.map(({ instance }) => instance)).size > 1;
+  if (isShared && keepers.some(({ engine }) => engine === "embedded")) {
     const what =
       "not all instances keep their boards in Valkey, so users of different instances may see different boards";
     findings.push(bad(what, "set VALKEY_URL for all instances"));

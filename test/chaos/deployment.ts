@@ -1,10 +1,13 @@
 /*
  * Everything that runs: servers, instances as processes of their own, each behind a proxy that its users connect through,
- * and users. An instance that is killed is replaced by another behind the same proxy, as behind a load balancer.
+ * and users. An instance that is killed is replaced by another behind the same proxy, as behind a load balancer. Relays
+ * reach the instances with a store through those proxies too, so that their links suffer with the users' connections.
  */
 
+import type { Flags } from "../../src/server/config.js";
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
 import type { Random } from "../support/random.js";
+import { RELAY_SECRET } from "../support/relay.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import { CLAIM_BOARD_NAMES, CLAIMED_CELLS, CLAIMS, type Claimed } from "./claimed.js";
 import type { History, State } from "./history.js";
@@ -16,6 +19,8 @@ import { User } from "./user.js";
 /** What is started. */
 export interface Wanted {
   readonly instances: number;
+  /** Instances more, which are relays of the others. */
+  readonly relays?: number;
   readonly users: number;
   /** As the option takes it; with replicas to wait for, a fail-over may lose nothing that was acknowledged. */
   readonly durability: string;
@@ -38,11 +43,19 @@ export class ChaosInstance {
     this.#spawn = spawn;
   }
 
-  static async start(valkeyUrl: string, durability: string): Promise<ChaosInstance> {
-    const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000", WRITE_WAIT_MS: "500" };
+  /** Over the store at this address. */
+  static start(valkeyUrl: string, durability: string): Promise<ChaosInstance> {
     const boards = [`main=${BOARD_CELLS}`, ...CLAIM_BOARD_NAMES.map((board) => `${board}=${CLAIMED_CELLS}`)].join(",");
-    const spawn = () =>
-      spawnInstance({ ...limits, DURABILITY: durability, BOARDS: boards, CLAIMS, VALKEY_URL: valkeyUrl });
+    return ChaosInstance.#start({ DURABILITY: durability, BOARDS: boards, CLAIMS, VALKEY_URL: valkeyUrl });
+  }
+
+  static startRelay(upstreams: readonly string[]): Promise<ChaosInstance> {
+    return ChaosInstance.#start({ UPSTREAM_URL: upstreams.join(",") });
+  }
+
+  static async #start(flags: Flags): Promise<ChaosInstance> {
+    const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000", WRITE_WAIT_MS: "500" };
+    const spawn = () => spawnInstance({ ...limits, RELAY_SECRET, ...flags });
     const process = await spawn();
     return new ChaosInstance(await TcpProxy.start(portOf(process)), process, spawn);
   }
@@ -82,6 +95,8 @@ export class Deployment<Store extends CommonTopology> {
   readonly history: History;
   /** Whether a replica that is promoted has all that was acknowledged. */
   readonly keepsAcknowledged: boolean;
+  /** How often news may be delayed by a check on their way to a user: by each instance that they pass. */
+  readonly hops: number;
 
   private constructor(
     store: Store,
@@ -91,6 +106,7 @@ export class Deployment<Store extends CommonTopology> {
     wanted: Wanted,
   ) {
     this.keepsAcknowledged = wanted.durability.startsWith("replicated");
+    this.hops = wanted.relays ? 2 : 1;
     this.store = store;
     this.instances = instances;
     this.users = users;
@@ -114,7 +130,13 @@ export class Deployment<Store extends CommonTopology> {
         if (started.status === "rejected") throw started.reason;
         instances.push(started.value);
       }
-      const urls = instances.map(({ front }) => `http://127.0.0.1:${front.port}`);
+      const urlsOf = (list: readonly ChaosInstance[]) => list.map(({ front }) => `http://127.0.0.1:${front.port}`);
+      const relays = Array.from({ length: wanted.relays ?? 0 }, () => ChaosInstance.startRelay(urlsOf(instances)));
+      const starts = await Promise.allSettled(relays);
+      for (const started of starts) if (started.status === "fulfilled") instances.push(started.value);
+      for (const started of starts) if (started.status === "rejected") throw started.reason;
+      // Users of relays first, if there are any: they have the longest way.
+      const urls = urlsOf(instances).reverse();
       for (let index = 0; index < wanted.users; index++) {
         const first = index % urls.length;
         const preferred = [...urls.slice(first), ...urls.slice(0, first)];
@@ -122,7 +144,8 @@ export class Deployment<Store extends CommonTopology> {
       }
       const deployment = new Deployment(store, instances, users, history, wanted);
       const overLane = users.filter(({ index }) => User.usesLane(index)).length;
-      if (deployment.lanes.open !== overLane) throw new Error(`${deployment.lanes.open} users came over the lane`);
+      if (deployment.lanes.open !== overLane + (wanted.relays ?? 0))
+        throw new Error(`${deployment.lanes.open} users and relays came over the lane`);
       return deployment;
     } catch (error) {
       await new Deployment(store, instances, users, history, wanted).stop();

@@ -2,7 +2,7 @@
  * Question: does every promise hold while everything under it breaks?
  *
  *     npm run test:chaos -- [--seconds 60] [--seed S] [--topology standalone|cluster] [--faults "a,b"] [--users 6]
- *                           [--instances 3] [--durability applied|fsynced|replicated:1]
+ *                           [--instances 3] [--relays 0] [--durability applied|fsynced|replicated:1]
  *
  * Strikes faults at random until the time is over. Ends with 1, and the seed, if the judge found a violation. The seed
  * makes the same choices again; when a packet arrives, nobody can make again.
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     topology: { type: "string", default: "standalone" },
     faults: { type: "string" },
     instances: { type: "string", default: "3" },
+    relays: { type: "string", default: "0" },
     users: { type: "string", default: "6" },
     durability: { type: "string", default: "applied" },
   },
@@ -31,7 +32,8 @@ const rounds: Round[] = [];
 
 print(`chaos: ${topology}, ${values.durability}, seed ${values.seed}`);
 const { durability } = values;
-const wanted = { instances: Number(values.instances), users: Number(values.users), durability };
+const { instances, relays, users } = values;
+const wanted = { instances: Number(instances), relays: Number(relays), users: Number(users), durability };
 const chaos = await startChaos(topology, Number(values.seed), wanted);
 const interrupted = () => void chaos.stop().finally(() => process.exit(130));
 process.once("SIGINT", interrupted).once("SIGTERM", interrupted);

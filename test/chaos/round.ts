@@ -31,8 +31,9 @@ export interface Round {
 }
 
 const RECOVER_MS_MAX = 30_000;
-/** Self-healing is promised within 2 s; the rest is for a slow machine. */
+/** Self-healing is promised within 2 s for each hop; the rest is for a slow machine. */
 const EQUAL_MS_MAX = 4_000;
+const HOP_MS_MAX = 2_000;
 /** A change that was acknowledged and then lost by a fork is shown to its own user until the library gives it up. */
 const EQUAL_MS_MAX_AFTER_FORK = 12_000;
 const ACKNOWLEDGED_MIN = 3;
@@ -110,8 +111,9 @@ function untilAcknowledged<Store extends CommonTopology>({ users, history }: Dep
   );
 }
 
-async function compare<Store extends CommonTopology>(deployment: Deployment<Store>, withinMs: number): Promise<void> {
-  const { users, history } = deployment;
+async function compare<Store extends CommonTopology>(deployment: Deployment<Store>, forOneMs: number): Promise<void> {
+  const { users, history, hops } = deployment;
+  const withinMs = forOneMs + (hops - 1) * HOP_MS_MAX;
   const look = async () => {
     const { state, counted } = await deployment.stored();
     const shown = { store: state, counted, users: users.map((user) => user.shows(users.length)) };

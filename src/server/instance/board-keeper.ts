@@ -79,9 +79,13 @@ export class BoardKeeper {
     for (const [name, size] of Object.entries(options.boards)) this.#host(name, size);
   }
 
-  /** Resolves when the boards are as the records say, or if the store does not give them soon. */
+  /**
+   * Resolves when the boards are as the records say, or if the store does not give them soon. An
+   * instance without boards of its own, such as a relay, could serve nothing, so it waits for them.
+   */
   async start(): Promise<void> {
     const { clock, records } = this.#options;
+    const hasBoards = this.#boards.size > 0;
     const following = persist(this.#persistence, () => records.subscribe(() => void this.#refresh())).then(
       (unsubscribe) => {
         this.#unsubscribe = unsubscribe;
@@ -96,6 +100,7 @@ export class BoardKeeper {
         return this.#refresh();
       },
     );
+    if (!hasBoards) return following;
     let cancel: Cancel = () => undefined;
     const late = new Promise<void>((done) => {
       cancel = clock.after(START_MS_MAX, done);

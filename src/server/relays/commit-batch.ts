@@ -38,7 +38,7 @@ export function commitBatch(
       (place: number): SettleWrite =>
       (settled, committed, index) => {
         const outcome = index === undefined ? undefined : committed?.outcomes[index];
-        if (!committed || !outcome) failure ??= failureOf(settled);
+        if (!committed || !outcome) failure = worse(failure, failureOf(settled));
         else {
           outcomes[place] = outcome;
           if (outcome === "frozen") ({ frozen } = committed);
@@ -46,7 +46,7 @@ export function commitBatch(
           if (!last || committed.position.version >= last.position.version) last = committed;
         }
         if (--left > 0) return;
-        if (failure || !last) return fail(failure);
+        if (failure || !last) return fail(last && hadNoEffect(failure) ? partlySent(failure) : failure);
         const { position, checked, storeMs } = last;
         done({
           position,
@@ -59,6 +59,20 @@ export function commitBatch(
       };
     writer.writeAll(page, writes, settle);
   });
+}
+
+function hadNoEffect(error: Error | undefined): boolean {
+  return error instanceof StoreAway && !error.sent;
+}
+
+/** Other writes of the batch had an effect. */
+function partlySent(cause: unknown): StoreAway {
+  return new StoreAway("only a part of the batch was committed", { sent: true, cause });
+}
+
+/** The failure that leaves more open. */
+function worse(one: Error | undefined, other: Error): Error {
+  return one && !hadNoEffect(one) ? one : other;
 }
 
 /** The store's error, for a write that the store has not judged. */
