@@ -54,7 +54,7 @@ function assignments(line = ""): Record<string, string> {
 function filledIn(environment: Record<string, string>): Record<string, string> {
   const secret = "a secret of thirty-two bytes or more";
   return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, value.replace("${RELAY_SECRET:-}", secret)]),
+    Object.entries(environment).map(([name, value]) => [name, value.replace(/\$\{RELAY_SECRET:-\}/, secret)]),
   );
 }
 

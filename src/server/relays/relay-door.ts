@@ -24,7 +24,7 @@ export interface RelayDoorOptions {
   readonly addressOf: (request: IncomingMessage) => string;
 }
 
-/** What the door needs of an instance. */
+/** The part of an instance that the door needs. */
 export type RelayHost = Pick<
   Instance,
   "name" | "store" | "writer" | "durabilities" | "history" | "departures" | "metrics" | "failed" | "log" | "admission"

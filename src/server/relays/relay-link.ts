@@ -1,7 +1,7 @@
 /*
  * The link to one relay. It carries out the relay's calls (store/upstream/calls.ts) with the store
- * and the writer of this instance, and sends it the news that it has subscribed to. A relay may
- * write in the name of any session: only the secret opens a link.
+ * and the writer of this instance. It also sends the news to which the relay has subscribed. A
+ * relay may write in the name of any session, so only the secret opens a link.
  */
 
 import type { PageRef } from "../../board/geometry.js";

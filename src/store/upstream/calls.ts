@@ -102,7 +102,7 @@ const durability = z.discriminatedUnion("level", [
 const nothing = z.null();
 const names = <Value extends z.ZodType>(value: Value) => z.array(z.tuple([board, value])).max(BOARDS_MAX);
 
-/** What a relay has to know before it makes calls. */
+/** The facts that a relay needs before it makes calls. */
 export const welcome = z.object({
   /** Name of the instance that answers, for the log. */
   instance: z.string().max(255),

@@ -1,6 +1,6 @@
 /*
- * Values as the bytes of one message between a relay and its upstream: JSON, followed by the arrays
- * of numbers in it, so that bits and changes need no text.
+ * Values as the bytes of one message between a relay and its upstream. A message is JSON, followed
+ * by the arrays of numbers in it, so bits and changes are not written as text.
  *
  *     length of the JSON · JSON · (length · bytes)…          lengths are varints
  *

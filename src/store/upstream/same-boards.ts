@@ -1,7 +1,7 @@
 /*
- * Whether several upstreams serve the same boards. A mark is put on the roll of instances (roll.ts)
- * through one upstream and looked for through another: only instances over one store share a roll.
- * An address that has not passed is not used.
+ * Whether several upstreams serve the same boards. Only instances over one store share a roll of
+ * instances (roll.ts). So a mark is put there through one upstream, and read through another. An
+ * address that has not passed this check is not used.
  */
 
 import { randomBytes } from "node:crypto";

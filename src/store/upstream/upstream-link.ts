@@ -1,6 +1,6 @@
 /*
- * One WebSocket from a relay to its upstream. It matches answers to calls, and notices a peer that
- * hangs: everything that arrives counts as a sign of life, and a ping asks for one.
+ * One WebSocket from a relay to its upstream. It matches answers to calls. It also notices an
+ * upstream that hangs: pings ask for a sign of life, and everything that arrives counts as one.
  *
  * If the link ends, its calls fail as StoreAway, because their answers are lost. The writer sends
  * its batches again through the next link, with the same sequence numbers.
@@ -112,7 +112,7 @@ export class UpstreamLink {
         return;
       }
       const id = this.#made++;
-      // What arrives is checked by the table, so that the casts are safe.
+      // The table has checked the value, so the casts are safe.
       const settle = (result: unknown) => done(result as ResultOf<Name>);
       const takePart = (each: unknown) => part?.(each as PartOf<Name>);
       this.#pending.set(id, { name, part: takePart, done: settle, fail });

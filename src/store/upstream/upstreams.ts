@@ -90,7 +90,7 @@ export class Upstreams {
         old?.retire();
       },
       event: (event) => {
-        // What a replaced link still delivers, the new one delivers too.
+        // The new link delivers the same news as the one that it replaced.
         if (link !== this.#link) return;
         if (event.kind === "goodbye") this.#connect();
         else listener.event(event);
@@ -104,7 +104,8 @@ export class Upstreams {
         if (wasUsed) {
           listener.incident(`the link to ${url} ended: ${reason}`);
           listener.lost();
-        } else if (this.#attempts === urls.length - 1) listener.incident(`no upstream can be used; ${url}: ${reason}`);
+        } else if (this.#attempts === urls.length - 1)
+          listener.incident(`no upstream can be used, the last of them ${url}: ${reason}`);
         this.#retry();
       },
     });
