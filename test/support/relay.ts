@@ -18,7 +18,7 @@ export const RELAY_SECRET = "a secret that relays share with us";
 const AT_ONCE = { waitMs: () => 0, started: () => undefined, committed: () => undefined, restMs: () => 0 };
 
 /** An instance as relays see it. */
-export async function startUpstream(store: Store, { port = 0, departures = new Departures(realClock) } = {}) {
+async function startUpstream(store: Store, { port = 0, departures = new Departures(realClock) } = {}) {
   const http = createServer((_, response) => response.writeHead(404).end());
   const failures: unknown[] = [];
   const observer = { committed: () => undefined, failed: (error: unknown) => failures.push(error) };

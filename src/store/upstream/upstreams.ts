@@ -19,7 +19,7 @@ interface UpstreamsOptions {
 }
 
 /** Must not throw. */
-export interface UpstreamsListener {
+interface UpstreamsListener {
   /** A new link is in use from now on. Subscriptions of the old one are gone. */
   opened(url: string, welcome: Welcome): void;
   event(event: UpstreamEvent): void;
