@@ -103,7 +103,7 @@ const nothing = z.null();
 const names = <Value extends z.ZodType>(value: Value) => z.array(z.tuple([board, value])).max(BOARDS_MAX);
 
 /** The facts that a relay needs before it makes calls. */
-export const welcome = z.object({
+const welcome = z.object({
   /** Name of the instance that answers, for the log. */
   instance: z.string().max(255),
   isAvailable: z.boolean(),
@@ -186,7 +186,7 @@ export const PARTS = {
 export type PartOf<Name extends CallName> = Name extends keyof typeof PARTS ? z.output<(typeof PARTS)[Name]> : never;
 
 /** `delta` has the claims that its commit changed. `goodbye`: the upstream is about to end. */
-export const upstreamEvent = z.discriminatedUnion("kind", [
+const upstreamEvent = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("delta"), board, delta, claims: z.array(claim).exactOptional() }),
   z.object({ kind: z.literal("resumed"), page: pageRef }),
   z.object({ kind: z.literal("overview"), board, tallies: z.array(tally) }),
@@ -204,7 +204,7 @@ export type UpstreamEvent = Constant<z.output<typeof upstreamEvent>>;
  *     sent         as StoreAway, perhaps with effect      damaged      as DamagedPage
  *     misfit       as MisfitPage                          error        anything else
  */
-export const failureKind = z.literal(["away", "sent", "unconfirmed", "damaged", "misfit", "error"]);
+const failureKind = z.literal(["away", "sent", "unconfirmed", "damaged", "misfit", "error"]);
 export type FailureKind = z.output<typeof failureKind>;
 
 /** A call as it arrives. Its arguments are checked by its name. */
