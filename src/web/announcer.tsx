@@ -36,7 +36,7 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
   }, [storeAvailable]);
 
   useEffect(() => {
-    if (isDelayed) say("Changes are queued and will be sent automatically.");
+    if (isDelayed) say("Your changes are queued and will be sent automatically.");
   }, [isDelayed]);
 
   useEffect(() => setSaid(refusal), [refusal]);

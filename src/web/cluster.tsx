@@ -38,7 +38,7 @@ const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHist
   Clients: ({ clients }) => count(clients),
   "Pages in use": ({ pages }) => count(pages),
   "Writes/s": ({ writesPerSecond }) => count(writesPerSecond),
-  Writes: ({ id, name }, history) => (
+  "Last 2 minutes": ({ id, name }, history) => (
     <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes per second on ${name}`} />
   ),
   "Change batches/s": ({ deltasPerSecond }) => count(deltasPerSecond),

@@ -38,7 +38,7 @@ export function earlierText({ waiting, delivered, lost }: EarlierChanges): Wordi
     return { tone: "waiting", text: `${text} …` };
   }
   if (lost === 0) {
-    const text = countOf(delivered, "change from your last visit is saved", "changes from your last visit are saved");
+    const text = countOf(delivered, "change from your last visit was saved", "changes from your last visit were saved");
     return { tone: "good", text: `${text}.` };
   }
   const text = countOf(lost, "change from your last visit was", "changes from your last visit were");

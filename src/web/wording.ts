@@ -47,7 +47,8 @@ export function accessWording(live: Live, hasToken: boolean): AccessWording | un
   }
   if (code === "TOKEN_EXPIRED" && right === undefined)
     return { text: "Your token has expired. Enter a new one to open this board.", isNeeded: true };
-  if (code === "FORBIDDEN") return { text: "Your token is not valid for this board. Try another one.", isNeeded: true };
+  if (code === "FORBIDDEN")
+    return { text: "You have no access to this board. Enter a token that is valid for it.", isNeeded: true };
   if (isTokenExpired || code === "TOKEN_EXPIRED") {
     return { text: "Your token has expired. Enter a new one to continue.", isNeeded };
   }

@@ -85,11 +85,13 @@ describe("the overview in the page", () => {
       return !isNear(edge, empty, 10) && towards(2) && !isNear(between, edge, 10);
     });
     const entry = one.getByTestId("places").getByRole("button");
-    await until("the place is listed", async () => /^Near box \d+$/.test((await entry.first().textContent()) ?? ""));
+    await until("the place is listed", async () =>
+      /^Near checkbox \d+$/.test((await entry.first().textContent()) ?? ""),
+    );
     assert.equal(await entry.count(), 1);
     assert.equal(
       await entry.textContent(),
-      `Near box ${cellAt(FAR_PAGE, 0)}`,
+      `Near checkbox ${cellAt(FAR_PAGE, 0)}`,
       "of a page that is not here no cell is known",
     );
 
@@ -97,7 +99,10 @@ describe("the overview in the page", () => {
     await until("the page is in the middle, whole", () => pageOf(cellIn(one)) === FAR_PAGE && zoomIn(one) < 24);
     await one.locator("[data-testid=grid]").waitFor({ state: "attached" });
     await two.mouse.click(x + 24, y);
-    await until("now the cell is known", async () => (await entry.first().textContent()) === `Near box ${FAR + 1}`);
+    await until(
+      "now the cell is known",
+      async () => (await entry.first().textContent()) === `Near checkbox ${FAR + 1}`,
+    );
     await entry.first().click();
     await until("and the view is at it", () => cellIn(one) === FAR + 1 && zoomIn(one) >= 24);
     await one.goBack();

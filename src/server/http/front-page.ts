@@ -70,7 +70,7 @@ function encode(text: string, coding: Coding | undefined): Promise<Buffer> {
 function headOf({ name, size }: HostedBoard, origin: string | undefined, basePath: string): string {
   const title = `${name} · SocketScaler`;
   const boxes = countOf(size, "checkbox", "checkboxes");
-  const description = `${boxes} that everyone shares, live. Check one, and it is checked for everybody.`;
+  const description = `${boxes} that everyone shares, live. Check one, and it is checked for everyone.`;
   const home = origin === undefined ? undefined : `${origin}${basePath}/`;
   const properties: readonly (readonly [string, string | undefined])[] = [
     ["og:type", "website"],

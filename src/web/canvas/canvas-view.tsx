@@ -112,8 +112,8 @@ export function CanvasView(props: BoardViewProps) {
         </div>
       </div>
       <p id="canvas-keys" class="for-screen-readers">
-        Arrow keys move the focus, and Space checks the box. Plus and minus zoom, 0 shows the whole board, and Shift
-        with arrow keys moves the view. Control+Z undoes.
+        Arrow keys move the focus, and Space checks or unchecks the box. Plus and minus zoom, 0 shows the whole board,
+        and Shift with arrow keys moves the view. Control+Z undoes.
       </p>
       <div class="for-screen-readers" translate={false} role="status" data-testid="focus-announcer">
         <Said what={said} />

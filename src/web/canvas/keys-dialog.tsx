@@ -13,7 +13,7 @@ export function KeysDialog() {
     if (!dialog.current?.open) dialog.current?.showModal();
     import("./key-lists.js").then(
       ({ KeyLists }) => setLists(<KeyLists />),
-      () => setLists("The list is unavailable. Try again, or reload the page."),
+      () => setLists("The list is unavailable. Try again, or reload."),
     );
   };
 

@@ -63,7 +63,7 @@ export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProp
         {places.map(({ page, cell }) => (
           <li key={page}>
             <button type="button" onClick={() => go(page, cell)}>
-              Near box {cell ?? cellOnPage(page, 0)}
+              Near checkbox {cell ?? cellOnPage(page, 0)}
             </button>
           </li>
         ))}

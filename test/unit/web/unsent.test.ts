@@ -39,7 +39,7 @@ test("the app says what becomes of the changes of an earlier page", () => {
   });
   assert.deepEqual(earlierText({ board: "main", waiting: 0, delivered: 1, lost: 0 }), {
     tone: "good",
-    text: "1 change from your last visit is saved.",
+    text: "1 change from your last visit was saved.",
   });
   assert.deepEqual(earlierText({ board: "main", waiting: 0, delivered: 1, lost: 2 }), {
     tone: "bad",

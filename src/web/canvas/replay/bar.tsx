@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { readHistoryMs } from "../../instance-answers.js";
 import type { Past, PastOptions } from "./past.js";
 
-const UNAVAILABLE = "The history is unavailable. Try again, or reload the page.";
+const UNAVAILABLE = "The history is unavailable. Try again, or reload.";
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
