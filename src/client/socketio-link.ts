@@ -94,7 +94,7 @@ function unreachable(error: Error): Refusal {
   const refusal = "context" in error && refusalInText(Object(error.context).responseText);
   if (refusal) return refusal;
   const status = "description" in error && typeof error.description === "number" ? error.description : 0;
-  return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });
+  return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `HTTP ${status}` }) });
 }
 
 function refusalInText(text: unknown): Refusal | undefined {

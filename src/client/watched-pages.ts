@@ -63,7 +63,8 @@ export class WatchedPages {
 
   /** Holds the pages of the range that the board has, from the first call of `resize` on. */
   watch({ start, end }: CellRange): Held {
-    if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    if (!(start >= 0 && end > start))
+      throw new RangeError(`not a range of cells: ${start} … ${end}. Pass 0 <= start < end`);
     const ready = deferred();
     const range: WatchedRange = { start, end, ready, held: [] };
     this.ranges.add(range);

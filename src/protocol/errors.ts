@@ -18,7 +18,8 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   BAD_REQUEST: { http: 400, message: "The request is malformed. See PROTOCOL.md for the format." },
   UNSUPPORTED_PROTOCOL: {
     http: 400,
-    message: "This instance does not support this protocol version. Reload to update.",
+    message:
+      "This instance does not support the client's protocol version. Reload the app, or update the client library.",
   },
   UNKNOWN_BOARD: { http: 404 },
   NOT_FOUND: { http: 404, message: "There is nothing at this address." },
@@ -37,9 +38,9 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   ORIGIN_REFUSED: {
     http: 403,
     message:
-      "This website's origin is not allowed to use these boards. Ask the operator to add it to the option ORIGINS.",
+      "This website's origin is not allowed to use these boards. Ask the operator to add it to the ORIGINS option.",
   },
-  FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them now." },
+  FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them right now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },
   TAKEN: { http: 409, message: "Somebody else has these checkboxes. Choose others." },
   PARTLY_TAKEN: { http: 409, message: "Somebody else has some of these checkboxes. The others were changed." },
@@ -58,11 +59,14 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   TOO_MANY_PAGES: { http: 429, message: "This connection watches too many pages. Unwatch some first." },
   PAYLOAD_TOO_LARGE: { http: 413, message: "The message is larger than this instance accepts. Send less at once." },
   RATE_LIMITED: { http: 429, message: "Too many requests. Wait a moment, then try again." },
-  TOO_MANY_CONNECTIONS: { http: 429, message: "This address has too many connections. Close some, then try again." },
+  TOO_MANY_CONNECTIONS: {
+    http: 429,
+    message: "This address has too many connections, or opens them too fast. Close some, or wait, then try again.",
+  },
   TOO_MANY_ERRORS: {
     http: 429,
     message:
-      "This connection was closed because it sent too many requests that were invalid or too fast. Correct the client, then reconnect.",
+      "This connection was closed because too many of the client's requests were invalid or came too fast. Correct the client, then reconnect.",
   },
   TOO_SLOW: { http: 429, message: "This connection was closed because the client read too slowly. Reconnect." },
   GOING_AWAY: { http: 503, message: "This instance is shutting down. The client reconnects automatically." },

@@ -85,7 +85,7 @@ function useClient(given: Client | undefined): Client | undefined {
   const provided = useContext(ClientContext);
   const client = given ?? provided;
   if (client === null)
-    throw new Error("useBoard needs a client. Wrap it in a BoardsProvider, or pass the option `client`.");
+    throw new Error("useBoard needs a client. Wrap its component in a BoardsProvider, or pass the option `client`.");
   return client;
 }
 

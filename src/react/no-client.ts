@@ -15,7 +15,10 @@ export const NO_BOARD: SourceBoard = {
   isTaken: () => false,
   failure: undefined,
   get: nothing,
-  set: () => Promise.reject(new Refusal("CLOSED", { message: "BoardsProvider has no client, so nothing is changed." })),
+  set: () =>
+    Promise.reject(
+      new Refusal("CLOSED", { message: "BoardsProvider has no client, so nothing was changed. Pass it a client." }),
+    ),
   watch: () => ({ ready: never, stop: nothing, [Symbol.dispose]: nothing }),
   on: () => nothing,
 };

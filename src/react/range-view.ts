@@ -67,7 +67,7 @@ export class RangeView implements Shown {
 
   constructor(source: BoardSource, start: number, end: number | undefined, initialBits?: ArrayLike<number>) {
     const isRange = Number.isSafeInteger(start) && start >= 0 && (end === undefined || end > start);
-    if (!isRange) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    if (!isRange) throw new RangeError(`not a range of cells: ${start} … ${end}. Pass 0 <= start < end`);
     if (initialBits && end === undefined) throw new RangeError("initialBits needs the end of its range: pass end");
     this.#source = source;
     this.#start = start;

@@ -34,7 +34,9 @@ interface Parts {
 }
 
 const PAGES_AT_ONCE = 500;
-const NOT_THEIRS = "Some of these cells are free, or belong to somebody else. Nothing was changed.";
+const NO_CLAIMS = "This board has no claims. To give it claims, name it in CLAIMS (in attachBoards: `claims`).";
+const NOT_THEIRS =
+  "Some of these cells are free, or belong to somebody else. Nothing was changed; leave out the cells in `cells`.";
 
 /** A user of a board with claims. */
 export interface ForUser {
@@ -90,10 +92,11 @@ export async function actOnClaims(
   action: ClaimAction,
   owner?: string,
 ): Promise<void> {
-  if (!board.claims) throw new Refusal("BAD_REQUEST", { detail: "this board has no claims; name it in CLAIMS" });
+  if (!board.claims) throw new Refusal("BAD_REQUEST", { message: NO_CLAIMS });
   const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= board.size);
   if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
-  if (cells.length === 0 || cells.length > BATCH_CHANGES_MAX) throw new Refusal("TOO_MANY_CELLS");
+  if (cells.length === 0) throw new Refusal("BAD_REQUEST", { message: "No cells were named. Name at least one." });
+  if (cells.length > BATCH_CHANGES_MAX) throw new Refusal("TOO_MANY_CELLS");
   const isReleased = action.kind === "release";
   const changes = Array.from(new Set(cells), (cell) => [cell, isReleased ? 0 : 1] as const);
   const write = { board: board.name, changes, owner, ...(!isReleased && { act: action }) };

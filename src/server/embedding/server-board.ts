@@ -171,7 +171,8 @@ export class ServerBoard {
    * belongs to another user. Then none is extended.
    */
   extend(cells: Iterable<number>, ms: number, options: ForUser = {}): Promise<void> {
-    if (!(Number.isSafeInteger(ms) && ms > 0)) throw new RangeError(`extend takes a whole number of ms, not ${ms}`);
+    if (!(Number.isSafeInteger(ms) && ms > 0))
+      throw new RangeError(`extend takes a positive whole number of ms, not ${ms}`);
     return this.#act(cells, { kind: "extend", ms }, options);
   }
 
@@ -261,7 +262,7 @@ export class ServerBoard {
   #checkRange(start: number, end: number): void {
     this.#checkCell(start);
     if (!(end > start && end <= this.size))
-      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
+      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}. Pass start < end <= ${this.size}`);
   }
 
   #checkCell(cell: number): void {

@@ -7,6 +7,7 @@
  * of it. Then twice more, for writes that other instances let through at that moment.
  */
 
+import { countOf } from "../../protocol/count.js";
 import { Refusal } from "../../protocol/errors.js";
 import { BOARDS_MAX, isBoardName, isBoardSize } from "../../store/boards.js";
 import { type ClaimRule, formatRule, parseRule } from "../../store/claims.js";
@@ -33,10 +34,11 @@ export async function addBoard(
   const rule = claims === undefined ? undefined : formatRule(requireRule(claims));
   await keeper.change(name, (record) => {
     if (record && record.size !== size)
-      throw malformed(`board ${name} already exists with ${record.size} cells: resize it`);
+      throw impossible(`Board ${name} already exists with ${countOf(record.size, "cell")}. Resize it instead.`);
     if (record && rule !== undefined && record.claims !== rule)
-      throw malformed(`board ${name} already exists with a different claims rule: leave claims out`);
-    if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are already ${BOARDS_MAX} boards: remove some`);
+      throw impossible(`Board ${name} already exists with a different claims rule. Leave out \`claims\`.`);
+    if (!record && boards.size >= BOARDS_MAX)
+      throw impossible(`There are already ${BOARDS_MAX} boards. Remove one first.`);
     return record ?? { size, ...(rule !== undefined && { claims: rule }) };
   });
 }
@@ -62,7 +64,8 @@ export async function putBoard(
   await audited(instance, { audit: exists ? "resize" : "add", board: name, size, ...rules }, by, async (begin) => {
     requireNamed(name);
     requireSize(size);
-    if (exists && rules.claims !== undefined) throw malformed("claims can be set only when a board is added");
+    if (exists && rules.claims !== undefined)
+      throw impossible("Claims can be set only when a board is added. Leave out `claims`.");
     begin();
     await (exists ? resizeBoard(instance, name, size) : addBoard(instance, name, size, rules));
     return {};
@@ -114,6 +117,11 @@ function requireRule(claims: string): ClaimRule {
   const rule = parseRule(claims);
   if (!rule) throw malformed(`claims is "${claims}": expected a time such as 5m, lease:10s, or an empty string`);
   return rule;
+}
+
+/** For a request that is well formed, but that the board does not allow. */
+function impossible(message: string): Refusal {
+  return new Refusal("BAD_REQUEST", { message });
 }
 
 function malformed(detail: string): Refusal {

@@ -38,7 +38,7 @@ export function limitPerMinute(
     failed: (error) =>
       instance.failed(
         error,
-        "the shared HTTP request count is unavailable: this instance uses its own count until it returns",
+        "the shared HTTP request count is unavailable: meanwhile, this instance uses its own count",
       ),
   });
   return async (request, response, next) => {

@@ -164,7 +164,9 @@ export class BoardKeeper {
         await this.#options.records.change(name, before, { ...this.#recordOf(name, before), size });
       }
     }
-    throw new Error("the records of the boards cannot be written: see the log for a damaged one");
+    throw new Error(
+      "the board records cannot be written: look in the log for a damaged record, then restore or delete it",
+    );
   }
 
   /** The record to write for a board that has the record `before`, or none. */

@@ -211,7 +211,8 @@ export class Instance {
   }
 
   keysAway(error: unknown): void {
-    const message = "the keys at JWKS_URL are unavailable: no token can be verified";
+    const message =
+      "the keys at JWKS_URL are unavailable, so tokens cannot be verified: check the URL and the server there";
     this.#seldomly("keys", (times) => this.log.warn({ err: error, times }, message));
   }
 

@@ -40,7 +40,9 @@ function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, enter
   const write = teaching.writer(allowance.address, visitor);
   const say = async (text: unknown) => {
     if (typeof text !== "string" || text.length > MESSAGE_CHARACTERS_MAX) {
-      throw new Refusal("BAD_REQUEST", { detail: `message: a string of at most ${MESSAGE_CHARACTERS_MAX} characters` });
+      throw new Refusal("BAD_REQUEST", {
+        detail: `message: not a string of at most ${MESSAGE_CHARACTERS_MAX} characters`,
+      });
     }
     teaching.require(visitor, "write");
     const waitMs = allowance.messages.take(1, instance.clock.now());
