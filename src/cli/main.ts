@@ -60,7 +60,7 @@ const importBoard = async (config: Config, choice: Choice) => {
 };
 command(
   "import",
-  "Replace a board with the contents of a file, even while it is being served",
+  "Replace a board, even while it is being served, with the contents of a file",
   importBoard,
   STORE_OPTIONS,
 )
@@ -127,7 +127,7 @@ function benchCommand(): void {
     command.addOption(option);
   }
   command
-    .option("--find-max", "Search for the highest write rate that stays within --p99")
+    .option("--find-max", "Search for the highest write rate whose p99 stays within --p99")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, with charts")
     .action(async (urls: string[], { findMax, json, html, ...flags }) => {
@@ -172,11 +172,11 @@ function systemWords({ code, syscall, path, port, message }: SystemError): strin
     EADDRINUSE: `port ${port} is in use: stop the program that uses it, or choose another port`,
     EADDRNOTAVAIL: noHost,
     ENOTFOUND: noHost,
-    EPIPE: "the output was closed before everything was written",
+    EPIPE: "the output was closed before everything was written: read all of it, or write to a file",
     ENOSPC: full,
     EDQUOT: full,
     EEXIST: `the file already exists${file}: choose another name, or remove it`,
-    ENOENT: `the file does not exist${file}: check its name`,
+    ENOENT: `the file or its folder does not exist${file}: check the path`,
     EISDIR: `this is a folder${file}: name a file`,
     EACCES: denied,
     EPERM: denied,

@@ -28,7 +28,7 @@ export async function checkUrls(urls: readonly string[]): Promise<Finding[]> {
     const health = await statusOf(url, "/health");
     if (health !== "200") {
       const fix = "check the address, that an instance listens there, and that the balancer knows it";
-      findings.push(bad(`${url}: /health answered ${health}`, fix));
+      findings.push(bad(`${url}: /health failed (${health})`, fix));
       continue;
     }
     findings.push(good(`${url}: an instance answers`));
@@ -38,7 +38,7 @@ export async function checkUrls(urls: readonly string[]): Promise<Finding[]> {
   if (boards.length > 0) findings.push(...judgeBoards(boards));
   else if (findings.some(({ is }) => is === "good")) {
     const what =
-      "listing boards requires a token, so the doctor could not check that all instances share the same boards and store";
+      "no boards are listed without a token, so doctor could not check that all instances share the same boards and store";
     findings.push(warning(what, "compare BOARDS and VALKEY_URL of all instances"));
   }
   return findings;
@@ -48,7 +48,7 @@ async function checkReady(url: string): Promise<Finding> {
   const ready = await statusOf(url, "/ready");
   if (ready === "200") return good(`${url}: the instance is ready`);
   return bad(
-    `${url}: /ready answered ${ready}`,
+    `${url}: /ready failed (${ready})`,
     "the instance is draining or cannot reach its store: check its log and Valkey",
   );
 }
@@ -62,7 +62,8 @@ async function checkUpgrade(url: string): Promise<Finding> {
   };
   const status = await statusOf(url, "/socket.io/?EIO=4&transport=websocket", { headers });
   if (status === "101") return good(`${url}: WebSocket works`);
-  const fix = "make the balancer pass on Upgrade and Connection (nginx: proxy_http_version 1.1 and both headers)";
+  const fix =
+    "make the balancer pass on the headers Upgrade and Connection (nginx: set both, and proxy_http_version 1.1)";
   return bad(`${url}: WebSocket does not work (${status})`, fix);
 }
 

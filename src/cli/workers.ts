@@ -153,7 +153,10 @@ class Keeper {
     const waitMs = this.#startLater();
     const times = this.#failures.take("start", performance.now());
     if (times === undefined) return;
-    this.#log.error({ worker: this.#place.number, err: error, times, waitMs }, "a worker could not be started");
+    this.#log.error(
+      { worker: this.#place.number, err: error, times, waitMs },
+      "a worker could not be started, and the next attempt is in waitMs",
+    );
   }
 
   /** Returns the pause before the restart. */

@@ -72,6 +72,6 @@ function readPem(option: string, file: string | undefined): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {
-    throw new StoreUnusable(`cannot read ${option} (${file})`, error);
+    throw new StoreUnusable(`cannot read ${option} (${file}): check the path and the file's permissions`, error);
   }
 }

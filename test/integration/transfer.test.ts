@@ -389,7 +389,7 @@ describe("socketscaler export and import", () => {
       [cut.code, cut.stderr],
       [
         1,
-        "socketscaler: a line is incomplete: the file may have been cut off; at page 1: export the rest with --from-page 1, then import that file too\n",
+        "socketscaler: a line is incomplete, because the file was cut off or damaged. Export the rest with --from-page 1, then import that file too\n",
       ],
     );
     const { pages, outcome } = auditIn(cut.stdout);

@@ -71,7 +71,10 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } catch (error) {
     release();
     if (error instanceof StoreUnusable) throw error;
-    throw new StoreUnusable(`cannot lock the data directory ${directory}`, error);
+    throw new StoreUnusable(
+      `cannot lock the data directory ${directory} (${error instanceof Error ? error.message : error}): check its permissions`,
+      error,
+    );
   }
 }
 

@@ -144,14 +144,20 @@ export class EmbeddedStore implements Store {
     try {
       mkdirSync(options.directory, { recursive: true });
     } catch (error) {
-      throw new StoreUnusable(`cannot write to the data directory ${options.directory}`, error);
+      throw new StoreUnusable(
+        `cannot write to the data directory ${options.directory} (${error instanceof Error ? error.message : error}): check its path and permissions`,
+        error,
+      );
     }
     const lock = await lockDirectory(options.directory);
     try {
       return new EmbeddedStore(options, lock);
     } catch (error) {
       lock.release();
-      throw new StoreUnusable(`cannot open the data directory ${options.directory}`, error);
+      throw new StoreUnusable(
+        `cannot open the data directory ${options.directory} (${error instanceof Error ? error.message : error}): check its permissions and files`,
+        error,
+      );
     }
   }
 

@@ -71,7 +71,7 @@ export function readHeader(firstLine: string): FileHeader {
   // Some editors put a byte-order mark in front.
   const line = firstLine.replace(/^\uFEFF/, "");
   if (!line.startsWith("{")) {
-    throw new BadFile("this is not an exported board: its first line is not JSON in UTF-8 (is it compressed?)");
+    throw new BadFile("this is not an exported board: its first line is not JSON in UTF-8 (is the file compressed?)");
   }
   const { socketscaler, format, board, size, fromPage } = parse(
     line,
@@ -82,7 +82,10 @@ export function readHeader(firstLine: string): FileHeader {
     "fromPage",
   );
   if (socketscaler !== "board") throw new BadFile("this is not an exported board");
-  if (format !== FORMAT) throw new BadFile(`the file has format ${format}; this version reads format ${FORMAT}`);
+  if (format !== FORMAT)
+    throw new BadFile(
+      `the file has format ${format}, but this version reads format ${FORMAT}: use the version that wrote the file`,
+    );
   if (
     typeof board !== "string" ||
     !isWhole(size, BOARD_CELLS_MAX) ||
@@ -102,10 +105,10 @@ export function readRecord(line: string): FilePage | FileEnd {
     throw new BadFile("a line is damaged");
   const bits = inflate(deflate);
   if (!bits || crc32(bits) !== record.crc32 || countBits(bits) !== checked) {
-    throw new BadFile(`page ${page} is damaged: its checksum does not match`);
+    throw new BadFile(`page ${page} is damaged (its checksum does not match)`);
   }
   if (!Array.isArray(claims) || !claims.every(isClaim))
-    throw new BadFile(`page ${page} is damaged: its claims are not valid`);
+    throw new BadFile(`page ${page} is damaged (its claims are not valid)`);
   return { page, bits: bits.subarray(0, usedBytes(bits)), claims };
 }
 
@@ -114,7 +117,7 @@ function parse<Name extends string>(line: string, ...names: Name[]): Record<Name
   try {
     value = JSON.parse(line);
   } catch {
-    throw new BadFile("a line is incomplete: the file may have been cut off");
+    throw new BadFile("a line is incomplete, because the file was cut off or damaged");
   }
   const record = new Map(Object.entries(typeof value === "object" && value !== null ? value : {}));
   // Every name has an entry, so the cast is safe.

@@ -146,7 +146,7 @@ async function restoreLines(
     progress(next, pages);
   }
   if (!header) throw new BadFile("the file is empty");
-  if (!end || end.pages !== pagesRead) throw new BadFile(`the file ends early, ${goOnAt(next)}`);
+  if (!end || end.pages !== pagesRead) throw new BadFile(`the file ends early. ${restFrom(next)}`);
   await restore.clear(next, pages);
   progress(pages, pages);
   return end;
@@ -157,13 +157,13 @@ function readOr(line: string, next: number): ReturnType<typeof readRecord> {
   try {
     return readRecord(line);
   } catch (error) {
-    if (error instanceof BadFile) throw new BadFile(`${error.message}; ${goOnAt(next)}`, { cause: error });
+    if (error instanceof BadFile) throw new BadFile(`${error.message}. ${restFrom(next)}`, { cause: error });
     throw error;
   }
 }
 
-function goOnAt(page: number): string {
-  return `at page ${page}: export the rest with --from-page ${page}, then import that file too`;
+function restFrom(page: number): string {
+  return `Export the rest with --from-page ${page}, then import that file too`;
 }
 
 /** Replaces pages, a few at a time, and reports their counts. */

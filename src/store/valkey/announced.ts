@@ -58,7 +58,7 @@ export class Announced {
       // A host in VALKEY_URL is right, and the loss of its server is reported already.
       if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
       this.#events.incident(
-        `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +
+        `the cluster announces ${name}, which cannot be reached, so the pages there cannot be written. ` +
           `Set VALKEY_NAT_MAP=${name}=host:port, with the address that reaches it from here`,
       );
     });

@@ -53,7 +53,10 @@ function checkServer(info: Info, replicas: number): Finding[] {
 
   const free = Number(info("maxclients")) - Number(info("connected_clients"));
   if (free >= FREE_CLIENTS_MIN) findings.push(good(`${free} more clients can connect`));
-  else findings.push(bad(`only ${free} more clients can connect`, "raise maxclients, and ulimit -n of Valkey"));
+  else
+    findings.push(
+      bad(`only ${free} more clients can connect`, "raise maxclients, and Valkey's limit on open files (ulimit -n)"),
+    );
 
   const present = Number(info("connected_slaves"));
   if (present < replicas) {
@@ -69,7 +72,11 @@ function checkVersion(info: Info): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const name = `${isValkey ? "Valkey" : "Redis"} ${version}`;
   if (major < 7) return bad(`${name} is too old`, "install Valkey 8, or Redis 7.0 or later");
-  return good(major > 7 || minor >= 2 ? `${name} supports DURABILITY fsynced` : `${name} (fsynced needs 7.2)`);
+  return good(
+    major > 7 || minor >= 2
+      ? `${name} supports DURABILITY fsynced`
+      : `${name} supports every DURABILITY but fsynced, which needs 7.2`,
+  );
 }
 
 async function checkCluster(store: ValkeyStore): Promise<Finding> {

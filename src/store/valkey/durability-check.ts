@@ -22,7 +22,7 @@ export function replicasWanted(durabilities: Durabilities): number {
 /** A sentence for operators, for `present` fewer than `wanted`. */
 export function missingReplicas(wanted: number, present: number): string {
   const connected = present === 0 ? "none is" : present === 1 ? "only 1 is" : `only ${present} are`;
-  return `a board requires ${countOf(wanted, "replica")} but ${connected} connected`;
+  return `a board requires ${countOf(wanted, "replica")}, but ${connected} connected`;
 }
 
 /** Rejects with StoreUnusable. */
@@ -43,7 +43,7 @@ async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
   } catch (error) {
     throw new StoreUnusable(
       `a board requires durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
-        "Use Valkey 7.2 or Redis 7.2 or later with appendonly yes, or set DURABILITY to applied or replicated",
+        "Use Valkey 7.2 or Redis 7.2 or later with appendonly yes, or set DURABILITY to applied or replicated:N",
       error,
     );
   }

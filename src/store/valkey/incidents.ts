@@ -4,6 +4,7 @@
  * between.
  */
 
+import { countOf } from "../../protocol/count.js";
 import { inquire } from "./inquiry.js";
 import { isRefusal } from "./replies.js";
 import { explain, explainAtLast, type Trouble } from "./trouble.js";
@@ -80,7 +81,7 @@ export class Incidents {
   back(): void {
     if (this.#lost && !this.#isSilent) {
       const { sinceMs, failures } = this.#lost;
-      this.write(`Valkey at ${this.#name} is back after ${secondsFrom(sinceMs)} s and ${failures} failures`);
+      this.write(`Valkey at ${this.#name} is back after ${secondsFrom(sinceMs)} s and ${countOf(failures, "failure")}`);
       this.#reported.clear();
     }
     this.#lost = undefined;
@@ -95,7 +96,7 @@ export class Incidents {
     const { sinceMs, count } = this.#refused;
     this.#refused = undefined;
     const seconds = secondsFrom(sinceMs, this.#failedMs);
-    this.write(`Valkey at ${this.#name} accepts requests again after ${count} refusals in ${seconds} s`);
+    this.write(`Valkey at ${this.#name} accepts requests again after ${countOf(count, "refusal")} in ${seconds} s`);
   }
 
   close(): void {
