@@ -10,14 +10,14 @@ import type { BenchResult } from "./result.js";
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   RATE_LIMITED:
-    "Raise the servers' WRITES_PER_SECOND and WRITE_BURST. These limits apply to a session; an address may write twenty times as much.",
-  TOO_MANY_CONNECTIONS: "Raise the servers' CONNECTIONS_PER_ADDRESS or CONNECTS_PER_SECOND, or use a longer --ramp.",
-  TOO_MANY_PAGES: "Raise the servers' WATCHED_PAGES, or use fewer --pages.",
-  BUSY: "An instance had too much work queued: this is its limit.",
+    "Raise the instances' WRITES_PER_SECOND and WRITE_BURST. These limits apply to a session; an address may write twenty times as much.",
+  TOO_MANY_CONNECTIONS: "Raise the instances' CONNECTIONS_PER_ADDRESS or CONNECTS_PER_SECOND, or use a longer --ramp.",
+  TOO_MANY_PAGES: "Raise the instances' WATCHED_PAGES, or use fewer --pages.",
+  BUSY: "An instance had too much work queued: this is its limit. Use a lower --rate, or add instances.",
   TOO_SLOW: "Clients did not read fast enough. Use more --workers, or a faster network.",
-  STORE_AWAY: "The instances could not reach their store.",
-  OUTCOME_UNKNOWN: "The store did not answer in time.",
-  OUTBOX_FULL: "Writes were made faster than they were accepted: the rate is more than the deployment can take.",
+  STORE_AWAY: "The instances could not reach their store. Check the store with doctor, then run the bench again.",
+  OUTCOME_UNKNOWN: "The store did not answer in time. Check the store with doctor, or use a lower --rate.",
+  OUTBOX_FULL: "The bench wrote faster than the deployment accepts writes. Use a lower --rate.",
 };
 
 /** Above this, the generator's own delays affect the numbers. */
@@ -28,12 +28,12 @@ export function adviceOn(result: BenchResult): string[] {
   const { scenario, connected, codes, busy, late, verdict } = result;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
-    advice.push(`Clients received ${code} ${countOf(count, "time")}. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
+    advice.push(`Clients reported ${code} ${countOf(count, "time")}. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
   }
   if (connected < scenario.clients) {
     advice.push(
       `Only ${connected} of ${scenario.clients} clients connected. Each instance accepts at most ` +
-        "CONNECTIONS_PER_ADDRESS sockets from one address and refuses the rest. Raise this limit on the servers.",
+        "CONNECTIONS_PER_ADDRESS sockets from one address and refuses the rest. Raise this limit on the instances.",
     );
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {

@@ -15,7 +15,7 @@ export async function readInstance(url: string, board: string) {
   const body: unknown = response.ok ? await response.json() : undefined;
   if (typeof body !== "object" || body === null || !("size" in body) || typeof body.size !== "number") {
     throw new DeploymentUnusable(
-      `${url} is not an instance of SocketScaler (status ${response.status}): check the URL`,
+      `${url} did not describe board "${board}" (status ${response.status}): check the URL, and that anyone may view the board`,
     );
   }
   const textOf = (name: string): string => String(Object.entries(body).find(([key]) => key === name)?.[1] ?? "");
@@ -27,10 +27,11 @@ export async function readPage(url: string, board: string, page: number): Promis
   const response = await get(`${url}/boards/${board}/pages/${page}`, { "cache-control": "no-cache" });
   if (response.status === 429) {
     throw new DeploymentUnusable(
-      `${url} limits HTTP requests: raise HTTP_PER_MINUTE on the servers, or use fewer --pages`,
+      `${url} limits HTTP requests: raise HTTP_PER_MINUTE on the instances, or use fewer --pages`,
     );
   }
-  if (!response.ok) throw new DeploymentUnusable(`${url} answered ${response.status} for page ${page}`);
+  if (!response.ok)
+    throw new DeploymentUnusable(`${url} answered ${response.status} for page ${page}: check the instance's log`);
   // Weak if the body was compressed on the way; the number of cells follows the position.
   const [, position = ""] = /^(?:W\/)?"(\d+\.[\w-]{8})/.exec(response.headers.get("etag") ?? "") ?? [];
   return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
@@ -40,6 +41,8 @@ async function get(url: string, headers: Record<string, string> = {}): Promise<R
   try {
     return await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   } catch (error) {
-    throw new DeploymentUnusable(`${url} cannot be reached`, { cause: error });
+    throw new DeploymentUnusable(`${url} cannot be reached: check the URL, and that an instance listens there`, {
+      cause: error,
+    });
   }
 }

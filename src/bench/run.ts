@@ -80,7 +80,7 @@ async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
   if (connected > 0) return connected;
   const codes = Object.keys(recorder.codes.codes);
   throw new DeploymentUnusable(
-    `no client could connect${codes.length > 0 ? `; the servers answered ${codes.join(", ")}` : ""}`,
+    `no client could connect${codes.length > 0 ? ` (${codes.join(", ")})` : ""}: check the deployment with doctor`,
   );
 }
 

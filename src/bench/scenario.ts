@@ -67,7 +67,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--spread",
     placeholder: "kind",
     fallback: "uniform",
-    help: "Pattern of the writes: uniform, hot (90 % to 100 neighbouring cells) or draw (lines)",
+    help: "Pattern of the writes: uniform, hot (90 % of the writes go to 100 neighbouring cells) or draw (lines)",
     parse: (text) => SPREADS.find((spread) => spread === text),
     expected: `one of ${SPREADS.join(", ")}`,
   },
@@ -112,7 +112,7 @@ export function readScenario(
 ): Scenario {
   for (const url of urls) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw new BadScenario(`"${url}" is not the URL of an instance: use http://host:port`);
+      throw new BadScenario(`"${url}" is not the URL of an instance: expected http://host:port or https://host`);
     }
   }
   const read = <Name extends keyof Chosen>(name: Name): Chosen[Name] => {

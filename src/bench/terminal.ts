@@ -48,7 +48,7 @@ export function resultRows(result: BenchResult): string[][] {
     ["click to answer", percentiles(settled)],
     [
       "generator",
-      `${countOf(scenario.workers, "thread")}, up to ${(busy * 100).toFixed(0)} % busy, p99 of its own delay ${ms(late.p99)}`,
+      `${countOf(scenario.workers, "thread")}, up to ${(busy * 100).toFixed(0)} % busy, p99 of its own delays ${ms(late.p99)}`,
     ],
     ...trialRows(result),
   ];
@@ -76,14 +76,18 @@ export function verdictText({ verdict }: BenchResult): string {
     return `${clients === 1 ? "the client matches" : `all ${clients} clients match`} the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
   const faults = [
     clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
-    ...(offline > 0 ? [`${countOf(offline, "was", "were")} not connected at the end and could not be compared`] : []),
-    ...(instancesDiffer.length > 0 ? [`instances differ on page ${instancesDiffer.join(", ")}`] : []),
+    ...(offline > 0
+      ? [`${countOf(offline, "client was", "clients were")} not connected at the end and could not be compared`]
+      : []),
+    ...(instancesDiffer.length > 0
+      ? [`instances differ on ${instancesDiffer.length === 1 ? "page" : "pages"} ${instancesDiffer.join(", ")}`]
+      : []),
     ...(lostWrites > 0
       ? [`${countOf(lostWrites, "acknowledged write is", "acknowledged writes are")} not in the store`]
       : []),
     ...(pending > 0 ? [`${countOf(pending, "write")} got no answer`] : []),
     ...mismatches.slice(0, 3).map(mismatchText),
-    ...(mismatchCount > 3 ? [`and ${mismatchCount - 3} more`] : []),
+    ...(mismatchCount > 3 ? [`and ${countOf(mismatchCount - 3, "more difference")}`] : []),
   ];
   return `FAILED: ${faults.join("; ")}`;
 }

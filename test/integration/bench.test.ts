@@ -166,7 +166,7 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     const { stdout, code } = await bench(...urls, "--clients", "1", "--rate", "20", "--duration", "1");
     assert.match(
       stdout,
-      /Clients received RATE_LIMITED [\d,]+ times. Raise the servers' WRITES_PER_SECOND and WRITE_BURST/,
+      /Clients reported RATE_LIMITED [\d,]+ times. Raise the instances' WRITES_PER_SECOND and WRITE_BURST/,
     );
     assert.equal(code, 0, "what was delayed got through");
   });
