@@ -103,7 +103,7 @@ function SignIn({ become }: { become: Become }) {
       <button type="submit" className="primary">
         Sign in
       </button>
-      {isWrong && <span role="alert">That is not the code. Please try again.</span>}
+      {isWrong && <span role="alert">That code is wrong. Please try again.</span>}
     </form>
   );
 }

@@ -43,7 +43,7 @@ const boards = await attachBoards(io, app, {
   access: "read-only",
   jwtSecret,
   authorise: ({ token }) => {
-    // Without a valid token, one may only look.
+    // Without a valid token, visitors can only look.
     if (token === undefined) return undefined;
     const { sub: name = "", exp = 0 } = decodeJwt(token);
     const isForeign = ({ cell }: { cell: number }) => name !== TEACHER && NAMES[rowOf(cell)] !== name;

@@ -42,7 +42,7 @@ function draw(): void {
 /** Sits down, moves, or gets up. Moving is one step: without the new desk, the old one is kept. */
 async function sit(desk: number): Promise<void> {
   const state = stateOf(desk);
-  if (state === "taken") return say(`Desk ${desk + 1} is taken.`);
+  if (state === "taken") return say(`Desk ${desk + 1} is taken. Pick another one.`);
   const left = [...room.mine.keys()].map((old) => [old, false] as const);
   own = undefined;
   await room.setAll(state === "free" ? [...left, [desk, true]] : left).then(
@@ -51,7 +51,7 @@ async function sit(desk: number): Promise<void> {
       const isTaken = error instanceof Refusal && error.code === "TAKEN";
       say(
         isTaken
-          ? `Desk ${desk + 1} has just been taken.`
+          ? `Desk ${desk + 1} has just been taken. Pick another one.`
           : `Desk ${desk + 1} did not change: ${error instanceof Error ? error.message : error}`,
       );
     },
@@ -63,7 +63,8 @@ async function sit(desk: number): Promise<void> {
 function receiveMine(): void {
   const [now] = room.mine.keys();
   // A browser may stop the clocks of a page that nobody looks at.
-  if (own !== undefined && now === undefined) say(`Desk ${own + 1} was freed, because this page was asleep.`);
+  if (own !== undefined && now === undefined)
+    say(`Desk ${own + 1} was freed, because this tab was asleep. Pick a desk again.`);
   own = now;
   draw();
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A client of SocketScaler's protocol 2, written from PROTOCOL.md. It needs nothing but Python 3.
 
-    python3 lane_client.py URL BOARD set CELL 0|1   changes a cell, and waits until that is committed
-    python3 lane_client.py URL BOARD dump PAGE      prints position and bitmap of a page
+    python3 lane_client.py URL BOARD set CELL 0|1   changes a cell, and waits until the change is committed
+    python3 lane_client.py URL BOARD dump PAGE      prints the position and bitmap of a page
     python3 lane_client.py URL BOARD watch          prints changes; reads `set …` and `dump …` lines
 
 The token, if any, is read from the environment variable TOKEN.

@@ -80,7 +80,7 @@ function timeLeft(endMs: number): string {
 async function pick(seat: number): Promise<void> {
   const name = seatName(seat);
   const state = stateOf(seat);
-  if (state === "taken") return say(`${name} is taken.`);
+  if (state === "taken") return say(`${name} is taken. Please pick another seat.`);
   if (state === "paid") return say(`${name} is yours and paid for.`);
   if (state === "asked") return;
   if (state === "held") held.delete(seat); // Given back by hand, so it is no news that the hold ends.
@@ -98,7 +98,7 @@ async function pick(seat: number): Promise<void> {
 /** The visitor's seats have changed. */
 function receiveMine(): void {
   const lost = [...held.keys()].filter((seat) => !seats.mine.has(seat));
-  if (lost.length > 0) say(`Not paid in time: ${lost.map(seatName).join(", ")}.`);
+  if (lost.length > 0) say(`Not paid in time: ${lost.map(seatName).join(", ")}. Please pick again.`);
   for (const seat of lost) if (seats.get(seat)) ended.add(seat);
   held = new Map([...seats.mine].flatMap(([seat, endMs]) => (endMs === undefined ? [] : [[seat, endMs] as const])));
   draw();

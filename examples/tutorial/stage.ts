@@ -48,9 +48,7 @@ export class Stage {
   async valkey(): Promise<ServerProcess> {
     const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
     if (!folders.some((folder) => existsSync(join(folder, "valkey-server")))) {
-      throw new Missing(
-        "valkey-server was not found on your PATH. Install Valkey 8; the tutorial starts it by itself.",
-      );
+      throw new Missing("valkey-server was not found on your PATH. Install Valkey 8; the tutorial starts it for you.");
     }
     const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);
     this.sweeps(valkey.directory);

@@ -79,7 +79,7 @@ describe("the example of a presence grid", () => {
     await becomes(ann, 7, "yours");
     await becomes(ben, 7, "taken");
     await pick(ben, 7);
-    await newsSays(ben, "Desk 7 is taken.");
+    await newsSays(ben, "Desk 7 is taken. Pick another one.");
     await ann.reload();
     await becomes(ann, 7, "yours");
     await pick(ann, 8);

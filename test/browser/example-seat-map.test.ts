@@ -152,7 +152,7 @@ describe("the example of a seat map", () => {
     await newsSays(ben, `B2 is taken. Seats left: ${SEATS - 1}.`);
 
     await seat(ben, "B2").click({ force: true });
-    await newsSays(ben, "B2 is taken.");
+    await newsSays(ben, "B2 is taken. Please pick another seat.");
     const stranger = await visitor(two);
     assert.deepEqual([await stranger.take(11), await stranger.giveBack(11)], [409, 409]);
     const nobody = await fetch(`${one}/boards/seats/cells/14`, {
@@ -188,7 +188,7 @@ describe("the example of a seat map", () => {
     await seat(ann, "A1").click();
     await becomes(ben, "A1", "taken");
     await becomes(ben, "A1", "free");
-    await newsSays(ann, "Not paid in time: A1.");
+    await newsSays(ann, "Not paid in time: A1. Please pick again.");
     await becomes(ann, "A1", "free");
     const late = await visitor(two);
     assert.equal(await late.take(1), 200);

@@ -20,7 +20,7 @@ const LOOK_MS = 3_000;
 
 export const failover: Step = {
   title: "Failover",
-  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is killed. Later, Valkey's primary is killed while it holds ${CLICKS} clicks that its replica lacks.`,
+  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is then killed. Later, Valkey's primary is killed while it holds ${CLICKS} clicks that its replica lacks.`,
   run: async (stage) => {
     stage.tell("two naive instances behind a balancer; one of them is killed …");
     const naive = await killInstance(stage, naiveSystem, (url) => plainPerson(stage, url, CELLS, true));
