@@ -37,7 +37,7 @@ export function makeReport(results: readonly Recorded[]): Report {
 
 function head(results: readonly Recorded[]): string[] {
   return [
-    "<!-- Made by `npm run bench:report` from results/; not to be edited. -->",
+    "<!-- Generated from results/ by `npm run bench:report`. Do not edit. -->",
     "",
     "# Measured",
     "",
@@ -55,8 +55,8 @@ function head(results: readonly Recorded[]): string[] {
     "npm run bench:report                   # this report and the sizes in docs/operations.md, from results/",
     "```",
     "",
-    "CPU is the operating system's account of the servers' processes. Trust the ratios within one run;",
-    "absolute numbers depend on the machine. A scenario without a section here is not recorded yet.",
+    "CPU is the CPU time that the operating system counts for the servers' processes. Trust the ratios",
+    "within one run; absolute numbers depend on the machine. A scenario without a section here has not been recorded.",
     "",
     "All systems run on one version of Node, which every peer supports, and as compiled JavaScript. There",
     "is no floor based on µWebSockets, because it is not in the npm registry.",

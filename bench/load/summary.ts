@@ -103,7 +103,7 @@ const METRICS: readonly Metric[] = [
     mine: "join: connect, open, watch 16 pages",
     others: ["HTTP GET of the bitmap's bytes"],
     better: (times) => `A download of as many bytes takes ${times} as long.`,
-    worse: (times) => `A large board appears after ${times} the time of a download of the same number of bytes.`,
+    worse: (times) => `A large board takes ${times} as long to appear as a download of the same number of bytes.`,
   },
 ];
 

@@ -71,7 +71,7 @@ export const boardSize: Scenario = {
       const ratio = spreadOf(costs.of(large.name).map((cost, round) => cost / (others[round] ?? Number.NaN)));
       return {
         method:
-          `Two servers, 20 clients, ${RATE} writes/s for ${seconds} s, ${rounds} alternating rounds, after ${warmSeconds} s to warm up. CPU of servers and Valkey together. On the large board the ` +
+          `Two servers, 20 clients, ${RATE} writes/s for ${seconds} s, ${rounds} alternating rounds, after a warm-up of ${warmSeconds} s. CPU of servers and Valkey together. On the large board the ` +
           `clients watch page ${show(FAR_PAGE)} of ${show(pageCount(LARGE))}, and all writes go to that page.`,
         columns: {
           system: "board",

@@ -156,7 +156,7 @@ async function measure({ isQuick, tell }: Settings, name: string, { rate, second
     return {
       method:
         `Each system: ${SERVERS} server processes over a Valkey of its own, ${CLIENTS} clients in one other process, ${rate} writes/s for ${seconds} s over ` +
-        `${CELLS} cells, ${rounds} alternating rounds, after ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
+        `${CELLS} cells, ${rounds} alternating rounds, after a warm-up of ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
         "Median (lowest–highest). Delivered: share of the changes that should have reached clients.",
       columns: COLUMNS,
       rows,
@@ -212,6 +212,6 @@ export function cheaperNotes(rows: readonly { readonly system: string; readonly 
   const cheaper = rows.filter(({ system, cpu }) => system !== wsCoalesced.name && cpu.median < mine.cpu.median);
   return cheaper.map(
     ({ system, cpu }) =>
-      `${system} is cheaper than ${OURS}: ${show(cpu.median / mine.cpu.median)} × of its CPU per change.`,
+      `${system} is cheaper than ${OURS}: ${show(cpu.median / mine.cpu.median)} × its CPU per change.`,
   );
 }

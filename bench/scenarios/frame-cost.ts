@@ -66,7 +66,7 @@ export const frameCost: Scenario = {
     }
     return {
       method:
-        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after ${warmSeconds} s to warm up. ` +
+        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after a warm-up of ${warmSeconds} s. ` +
         "Bare ws and the C loop send frames of the same size at the same rate to as many sockets. Colyseus and coalesced ws send frames of their own sizes and rates.",
       columns: { system: "system", clients: "sockets of the process", cost: "CPU per frame, µs" },
       rows,
