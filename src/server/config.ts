@@ -165,7 +165,7 @@ const TABLE = {
   upstreamUrls: {
     env: "UPSTREAM_URL",
     placeholder: "url,…",
-    help: "Instances that this one is a relay of, such as https://origin, separated by commas; a relay has no store of its own",
+    help: "URLs of the instances that this one relays, such as https://origin, separated by commas; a relay has no store of its own",
     reason: "One instance serves thousands; relays serve a larger crowd, and share one copy of each page",
     parse: parseUpstreams,
     expected:
@@ -175,7 +175,7 @@ const TABLE = {
     env: "RELAY_SECRET",
     placeholder: "text",
     help: "Secret shared by relays and the instances they connect to; set it as a variable, because others can see flags",
-    reason: "A relay writes in the name of other people, so no stranger may be one",
+    reason: "A relay writes on behalf of other people, so strangers must not run one",
     parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
     expected: `at least ${SECRET_BYTES_MIN} bytes`,
     isSecret: true,

@@ -67,7 +67,7 @@ function hadNoEffect(error: Error | undefined): boolean {
 
 /** Other writes of the batch had an effect. */
 function partlySent(cause: unknown): StoreAway {
-  return new StoreAway("only a part of the batch was committed", { sent: true, cause });
+  return new StoreAway("only part of the batch was committed", { sent: true, cause });
 }
 
 /** The failure that leaves more open. */

@@ -67,7 +67,7 @@ export class RelayDoor {
       writer,
       news: new RelayedNews(store),
       welcome: () => this.#welcome(),
-      failed: (error) => host.failed(error, "a call of a relay failed"),
+      failed: (error) => host.failed(error, "a call from a relay failed"),
     };
     http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {
       if (this.isOurs(request)) this.#upgrade(request, tcp, head);
@@ -118,7 +118,7 @@ export class RelayDoor {
       if (socket.bufferedAmount <= WAITING_BYTES_MAX) return;
       log.warn(
         { bytes: socket.bufferedAmount },
-        "a relay that reads too slowly was cut: it catches up on its next link",
+        "a relay that read too slowly was disconnected: it catches up when it reconnects",
       );
       cut();
     };

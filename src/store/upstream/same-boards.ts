@@ -59,7 +59,7 @@ export class SameBoards {
         if (probed === "same") this.#same.add(url);
         else if (probed === "foreign") {
           this.#foreign.add(url);
-          incident(`${url} serves other boards than the other upstreams, and is not used: correct UPSTREAM_URL`);
+          incident(`${url} serves different boards from the other upstreams, and is not used: correct UPSTREAM_URL`);
         } else if (!this.#reported.has(url)) {
           this.#reported.add(url);
           incident(`${url} is not used until it can be compared with the other upstreams: ${probed.unreachable}`);

@@ -105,7 +105,7 @@ export class Upstreams {
           listener.incident(`the link to ${url} ended: ${reason}`);
           listener.lost();
         } else if (this.#attempts === urls.length - 1)
-          listener.incident(`no upstream can be used, the last of them ${url}: ${reason}`);
+          listener.incident(`no upstream can be used. The last one tried was ${url}: ${reason}`);
         this.#retry();
       },
     });
