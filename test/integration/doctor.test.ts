@@ -126,7 +126,7 @@ describe("the check of Valkey", () => {
     assertWrong(
       findings,
       /more clients can connect/,
-      /requires 2 replicas but none is connected/,
+      /requires 2 replicas, but none is connected/,
       /6\d{4} ms apart|5\d{4} ms apart/,
     );
     const replica = await valkeyWith(t, ["--appendonly", "yes", "--replicaof", "127.0.0.1", String(valkey.port)]);

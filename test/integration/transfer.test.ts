@@ -149,8 +149,8 @@ describe("a board as a file", () => {
     const whole = lines.slice(0, 4).join("\n");
     const cut = `${whole}\n${lines[4]?.slice(0, 30)}`;
     await set(valkey, GIANT.name, 8_000, [5]);
-    await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
-    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /incomplete.*at page 3: .*--from-page 3/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early. Export the rest with --from-page 3/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /incomplete.*Export the rest with --from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
     assert.equal((await valkey.heads([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
