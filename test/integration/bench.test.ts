@@ -177,7 +177,7 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     assert.equal(code, 1, stdout);
     assert.match(
       stdout,
-      /FAILED: 3 of 3 clients match the store; 2 were not connected at the end and could not be compared/,
+      /FAILED: 3 of 3 clients match the store; 2 clients were not connected at the end and could not be compared/,
     );
   });
 
@@ -203,7 +203,10 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
   test("an instance that is not there, and a board that it has not, are one clear line", async (t) => {
     const nobody = await bench(`http://127.0.0.1:${await freePort()}`);
     assert.equal(nobody.code, 1);
-    assert.match(nobody.stderr, /^socketscaler: http:\S+ cannot be reached\n$/);
+    assert.match(
+      nobody.stderr,
+      /^socketscaler: http:\S+ cannot be reached: check the URL, and that an instance listens there\n$/,
+    );
     const [url = ""] = await twoInstances(t);
     const other = await bench(url, "--board", "other");
     assert.equal(other.code, 1);
