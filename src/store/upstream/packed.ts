@@ -11,6 +11,8 @@
 import { Reader, Writer } from "../../protocol/varint.js";
 
 const LENGTH_BYTES_MAX = 5;
+/** A message has an array for each write of a batch, or for each delta of a few snapshots. */
+const ARRAYS_MAX = 10_000;
 
 export function pack(value: unknown): Uint8Array {
   const parts: Uint8Array[] = [];
@@ -37,9 +39,9 @@ export function unpack(bytes: Uint8Array): { readonly value: unknown } | undefin
   const reader = new Reader(bytes);
   const parts: Uint8Array[] = [];
   do parts.push(reader.take(reader.varint()));
-  while (!reader.done);
-  const [text, ...arrays] = parts;
-  if (reader.failed || !text) return undefined;
+  while (!reader.done && parts.length <= ARRAYS_MAX);
+  const [text, ...arrays]: (Uint8Array | undefined)[] = parts;
+  if (!reader.done || reader.failed || !text) return undefined;
   try {
     const json = new TextDecoder("utf-8", { fatal: true }).decode(text);
     return { value: JSON.parse(json, (_, item: unknown) => revived(item, arrays)) };
@@ -49,15 +51,17 @@ export function unpack(bytes: Uint8Array): { readonly value: unknown } | undefin
 }
 
 /** Throws if the item stands for an array that is not there. */
-function revived(item: unknown, arrays: readonly Uint8Array[]): unknown {
+function revived(item: unknown, arrays: (Uint8Array | undefined)[]): unknown {
   if (typeof item !== "object" || item === null) return item;
-  if ("$8" in item) return found(arrays, item.$8);
-  return "$32" in item ? numbersOf(found(arrays, item.$32)) : item;
+  if ("$8" in item) return taken(arrays, item.$8);
+  return "$32" in item ? numbersOf(taken(arrays, item.$32)) : item;
 }
 
-function found(arrays: readonly Uint8Array[], index: unknown): Uint8Array {
+/** Each array is taken once, so that a short message cannot stand for many copies of a long one. */
+function taken(arrays: (Uint8Array | undefined)[], index: unknown): Uint8Array {
   const array = typeof index === "number" ? arrays[index] : undefined;
   if (!array) throw new RangeError("a part of the message is missing");
+  arrays[Number(index)] = undefined;
   return array;
 }
 

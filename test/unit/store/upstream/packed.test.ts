@@ -65,6 +65,14 @@ test("an array that the message does not have, or that is cut off, makes it noth
   assert.equal(unpack(Uint8Array.from([...text('{"$32":0}'), 3, 1, 2, 3])), undefined);
 });
 
+test("a short message cannot stand for many copies of a long array, nor have any number of arrays", () => {
+  const twice = Buffer.from('[{"$32":0},{"$32":0}]');
+  assert.equal(unpack(Uint8Array.from([twice.length, ...twice, 4, 1, 2, 3, 4])), undefined);
+  const many = new Uint8Array(20_000);
+  many.set([4, ...Buffer.from("null")]);
+  assert.equal(unpack(many), undefined);
+});
+
 /** Without prototypes, which the parsed value does not share. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array || value instanceof Uint32Array) return [value.constructor.name, ...value];
