@@ -21,6 +21,7 @@ import { newTag } from "../../src/store/tag.js";
 import { exportBoard, importBoard } from "../../src/store/transfer/board-transfer.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { ModelStore } from "../support/model-store.js";
+import { relayed } from "../support/relay.js";
 import { until } from "../support/until.js";
 import { startCluster } from "../support/valkey-cluster.js";
 import { startServer } from "../support/valkey-server.js";
@@ -427,6 +428,12 @@ const openers: Record<string, () => Promise<Opened>> = {
     const server = await startServer();
     const store = await ValkeyStore.open({ url: server.url, claims });
     return { store, pass: passOn(store), close: () => store.close().then(() => server.stop()) };
+  },
+  relay: async () => {
+    const server = await startServer();
+    const inner = await ValkeyStore.open({ url: server.url, claims });
+    const { store, close } = await relayed(inner);
+    return { store, pass: passOn(inner), close: () => close().then(() => server.stop()) };
   },
   cluster: async () => {
     const cluster = await startCluster({ replicasEach: 0 });

@@ -13,6 +13,7 @@ import { FROZEN_RANGES_MAX } from "../../src/store/frozen.js";
 import type { Store } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
+import { relayed } from "../support/relay.js";
 import { startServer } from "../support/valkey-server.js";
 
 const PAGE_CELLS = 65_536;
@@ -136,11 +137,20 @@ function freezing(name: string, open: () => Promise<{ store: Store; stop(): Prom
   });
 }
 
-freezing("embedded", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
-  const store = await EmbeddedStore.open({ directory });
-  return { store, stop: async () => rmSync(directory, { recursive: true, force: true }) };
-});
+for (const isRelayed of [false, true]) {
+  freezing(isRelayed ? "relay" : "embedded", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+    const inner = await EmbeddedStore.open({ directory });
+    const { store, close } = isRelayed ? await relayed(inner) : { store: inner, close: () => undefined };
+    return {
+      store,
+      stop: async () => {
+        await close();
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  });
+}
 for (const engine of ["valkey-server", "redis-server"] as const) {
   freezing(engine, async () => {
     const server = await startServer(engine);

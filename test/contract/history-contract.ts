@@ -11,7 +11,7 @@ import type { Store } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 
 export const CONTRACT_HISTORIES: Histories = { boards: new Map([["quiet", 0]]), others: 60_000, deltasMax: 300 };
-const ALWAYS = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER };
+const ALWAYS = { fromMs: 0, toMs: Number.POSITIVE_INFINITY };
 
 let boards = 0;
 const freshPage = (): PageRef => ({ board: `h${process.pid}x${boards++}`, page: 2 });
