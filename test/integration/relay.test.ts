@@ -10,7 +10,7 @@ import type { ConnectOptions } from "../../src/client/index.js";
 import { BadOption, type Flags, readConfig } from "../../src/server/config.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { RELAY_SUBPROTOCOL } from "../../src/store/upstream/calls.js";
+import { credential, RELAY_SUBPROTOCOL } from "../../src/store/upstream/calls.js";
 import { pack } from "../../src/store/upstream/packed.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -229,7 +229,7 @@ describe("relays", { concurrency: true }, () => {
     const random = new Random(7);
     const connectRelay = async () => {
       const socket = new WebSocket(`${origin.url.replace("http", "ws")}/socketscaler`, [RELAY_SUBPROTOCOL], {
-        headers: { authorization: `Bearer ${RELAY_SECRET}` },
+        headers: { authorization: credential(RELAY_SECRET) },
       });
       t.after(() => socket.terminate());
       socket.on("error", () => undefined);

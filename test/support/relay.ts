@@ -12,7 +12,7 @@ import { NO_HISTORY } from "../../src/store/history.js";
 import type { Store } from "../../src/store/store.js";
 import { UpstreamStore } from "../../src/store/upstream/upstream-store.js";
 
-export const RELAY_SECRET = "a secret that relays share with us";
+export const RELAY_SECRET = "a secret that relays share with us, 秘密 too";
 
 /** A test commits in sequence. It should not wait for others. */
 const AT_ONCE = { waitMs: () => 0, started: () => undefined, committed: () => undefined, restMs: () => 0 };

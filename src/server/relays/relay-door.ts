@@ -11,7 +11,7 @@ import type { EventEmitter } from "node:events";
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
-import { RELAY_SUBPROTOCOL, type Welcome } from "../../store/upstream/calls.js";
+import { credential, RELAY_SUBPROTOCOL, type Welcome } from "../../store/upstream/calls.js";
 import type { Instance } from "../instance/instance.js";
 import { type RelayContext, RelayLink } from "./relay-link.js";
 import { RelayedNews } from "./relayed-news.js";
@@ -166,7 +166,7 @@ export class RelayDoor {
 function isSecret(request: IncomingMessage, secret: string): boolean {
   const { authorization = "" } = request.headers;
   const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(authorization), digest(`Bearer ${secret}`));
+  return timingSafeEqual(digest(authorization), digest(credential(secret)));
 }
 
 function refuse(tcp: TcpSocket, status: number, message: string): void {

@@ -25,6 +25,11 @@ import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type PageHead } from "../store.js"
 /** The subprotocol of the WebSocket between a relay and its upstream. */
 export const RELAY_SUBPROTOCOL = "socketscaler.relay.1";
 
+/** The header that opens a link. The secret may have characters that no header can have. */
+export function credential(secret: string): string {
+  return `Bearer ${Buffer.from(secret).toString("base64url")}`;
+}
+
 /** The first number of a message from the upstream. */
 export const DOWN = { welcome: 0, answer: 1, part: 2, failure: 3, event: 4 } as const;
 

@@ -15,6 +15,7 @@ import {
   type ArgsOf,
   CALLS,
   type CallName,
+  credential,
   DOWN,
   type DownMessage,
   downMessage,
@@ -81,7 +82,7 @@ export class UpstreamLink {
       }),
     ];
     this.#socket = new WebSocket(url, [RELAY_SUBPROTOCOL], {
-      headers: { authorization: `Bearer ${secret}` },
+      headers: { authorization: credential(secret) },
       perMessageDeflate: false,
       maxPayload: MESSAGE_BYTES_MAX,
       followRedirects: false,
