@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { type TestContext, test } from "node:test";
+import { type WebSocket, WebSocketServer } from "ws";
+import { type Clock, realClock } from "../../../../src/protocol/clock.js";
+import { ALL_APPLIED } from "../../../../src/store/durability.js";
+import { NO_HISTORY } from "../../../../src/store/history.js";
+import { LocalRoll } from "../../../../src/store/roll.js";
+import { DOWN, RELAY_SUBPROTOCOL, type Welcome } from "../../../../src/store/upstream/calls.js";
+import { pack, unpack } from "../../../../src/store/upstream/packed.js";
+import { UpstreamStore } from "../../../../src/store/upstream/upstream-store.js";
+import { until } from "../../../support/until.js";
+
+const SECRET = "a secret of at least thirty-two bytes";
+const WELCOME: Welcome = {
+  instance: "upstream",
+  isAvailable: true,
+  durabilities: { ...ALL_APPLIED, boards: [] },
+  histories: { boards: [], others: NO_HISTORY.others },
+};
+/** All waits take a tenth of their time. */
+const FAST: Clock = {
+  ...realClock,
+  now: () => realClock.now() * 10,
+  after: (ms, run) => realClock.after(ms / 10, run),
+};
+
+/** An upstream that answers `enroll` from `roll`, and nothing else. */
+async function startUpstream(
+  t: TestContext,
+  roll: LocalRoll,
+  welcomed: (socket: WebSocket) => void = () => undefined,
+  welcome: Welcome = WELCOME,
+) {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => RELAY_SUBPROTOCOL });
+  await once(server, "listening");
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  server.on("connection", (socket) => {
+    socket.on("message", async (data) => {
+      const [id, , [name, record]] = unpack(data as Buffer)?.value as [number, string, [string, string]];
+      socket.send(pack([DOWN.answer, id, await roll.enroll(name, record)]));
+    });
+    socket.send(pack([DOWN.welcome, welcome]));
+    welcomed(socket);
+  });
+  return urlOf(server);
+}
+
+/** Takes connections and says nothing. */
+async function startHung(t: TestContext) {
+  const server = createServer((socket) => void t.after(() => socket.destroy()));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  return urlOf(server);
+}
+
+function urlOf(server: Pick<WebSocketServer, "address">): string {
+  const address = server.address();
+  assert.ok(typeof address === "object" && address);
+  return `ws://127.0.0.1:${address.port}/socketscaler`;
+}
+
+async function open(t: TestContext, urls: readonly string[], more: { clock?: Clock; incidents?: string[] } = {}) {
+  const { clock = realClock, incidents = [] } = more;
+  const store = await UpstreamStore.open({ urls, secret: SECRET, clock, incident: (text) => incidents.push(text) });
+  t.after(() => store.close());
+  return store;
+}
+
+test("a relay that stood still itself does not take its upstream for dead", async (t) => {
+  const incidents: string[] = [];
+  const url = await startUpstream(t, new LocalRoll(FAST.now));
+  const store = await open(t, [url], { clock: FAST, incidents });
+  const untilMs = performance.now() + 300;
+  while (performance.now() < untilMs);
+  await store.enroll("relay", "still here");
+  assert.deepEqual(incidents, []);
+});
