@@ -37,7 +37,7 @@ export class SameBoards {
     return this.#same.size === 0 || this.#same.has(url);
   }
 
-  /** The link in use leads there, so it is known from now on. */
+  /** The store there answers through the link in use, so the address is known from now on. */
   used(url: string): void {
     this.#same.add(url);
   }
@@ -48,23 +48,14 @@ export class SameBoards {
 
   /** Compares the addresses that are not known yet with the link in use. Rejects with StoreAway. */
   async check(): Promise<void> {
-    const { urls, enroll, incident } = this.#options;
-    const unknown = urls.filter((url) => !this.#same.has(url) && !this.#foreign.has(url));
+    const { urls, enroll } = this.#options;
+    const unknown = urls.filter((url) => !this.#same.has(url));
     if (this.#same.size === 0 || unknown.length === 0) return;
     const mark = randomBytes(8).toString("hex");
     await enroll(mark, "relay");
     try {
-      for (const url of unknown) {
-        const probed = await this.#probe(url, mark);
-        if (probed === "same") this.#same.add(url);
-        else if (probed === "foreign") {
-          this.#foreign.add(url);
-          incident(`${url} serves different boards from the other upstreams, and is not used: correct UPSTREAM_URL`);
-        } else if (!this.#reported.has(url)) {
-          this.#reported.add(url);
-          incident(`${url} is not used until it can be compared with the other upstreams: ${probed.unreachable}`);
-        }
-      }
+      // All at once, because the roll soon forgets the mark, and some may not answer for a while.
+      await Promise.all(unknown.map(async (url) => this.#judge(url, await this.#probe(url, mark))));
     } finally {
       await enroll(mark, "");
     }
@@ -72,6 +63,22 @@ export class SameBoards {
 
   close(): void {
     this.#stop();
+  }
+
+  #judge(url: string, probed: Probed): void {
+    const { incident } = this.#options;
+    if (probed === "same") {
+      this.#same.add(url);
+      this.#foreign.delete(url);
+    } else if (probed !== "foreign") {
+      if (!this.#reported.has(url))
+        incident(`${url} is not used until it can be compared with the other upstreams: ${probed.unreachable}`);
+      this.#reported.add(url);
+    } else {
+      if (!this.#foreign.has(url))
+        incident(`${url} serves different boards from the other upstreams, and is not used: correct UPSTREAM_URL`);
+      this.#foreign.add(url);
+    }
   }
 
   #probe(url: string, mark: string): Promise<Probed> {

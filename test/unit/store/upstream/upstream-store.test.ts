@@ -72,6 +72,19 @@ async function open(t: TestContext, urls: readonly string[], more: { clock?: Clo
   return store;
 }
 
+test("upstreams that hang do not make another look as if it had other boards", async (t) => {
+  const roll = new LocalRoll(FAST.now);
+  const incidents: string[] = [];
+  const [first, other] = [await startUpstream(t, roll), await startUpstream(t, roll)];
+  const hung = await Promise.all(Array.from({ length: 4 }, () => startHung(t)));
+  await open(t, [first, ...hung, other], { clock: FAST, incidents });
+  assert.deepEqual(
+    incidents.map((text) => /not used until|other boards/.exec(text)?.[0]),
+    hung.map(() => "not used until"),
+  );
+  assert.ok(!incidents.some((text) => text.includes(other)));
+});
+
 test("a relay that stood still itself does not take its upstream for dead", async (t) => {
   const incidents: string[] = [];
   const url = await startUpstream(t, new LocalRoll(FAST.now));
