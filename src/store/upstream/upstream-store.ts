@@ -81,15 +81,16 @@ export class UpstreamStore implements Store {
       mayUse: (url) => this.#sameBoards.mayUse(url),
       listener: {
         opened: (url, welcome) => {
-          this.#sameBoards.used(url);
+          if (welcome.isAvailable) this.#sameBoards.used(url);
           this.#welcome = welcome;
           welcomed();
           this.#setAvailable(welcome.isAvailable);
           this.#news.renew();
         },
-        event: (event) => {
-          if (event.kind === "available") this.#setAvailable(event.isAvailable);
-          else this.#news.heard(event);
+        event: (url, event) => {
+          if (event.kind !== "available") return this.#news.heard(event);
+          if (event.isAvailable) this.#sameBoards.used(url);
+          this.#setAvailable(event.isAvailable);
         },
         lost: () => this.#setAvailable(false),
         failure: () => void this.#failures++,

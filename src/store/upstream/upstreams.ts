@@ -1,7 +1,7 @@
 /*
  * Keeps a link to one of several upstreams: instances that serve the same boards. If the link ends,
- * or its upstream says goodbye, the next address is tried, and so on in turn. An old link is used
- * until the new one is open, as long as it works.
+ * or its upstream says goodbye or has lost its store, the next address is tried, and so on in turn.
+ * An old link is used until there is a better one, as long as it works.
  */
 
 import { backOffMs, type Cancel, type Clock } from "../../protocol/clock.js";
@@ -22,31 +22,32 @@ interface UpstreamsOptions {
 interface UpstreamsListener {
   /** A new link is in use from now on. Subscriptions of the old one are gone. */
   opened(url: string, welcome: Welcome): void;
-  event(event: UpstreamEvent): void;
+  event(url: string, event: UpstreamEvent): void;
   lost(): void;
   failure(): void;
   incident(message: string): void;
 }
 
 const RETRY_MS = { first: 50, most: 1_000 };
+/** A link that ends sooner counts as a failed attempt, so that the next one waits. */
+const STEADY_MS = 1_000;
 
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   #link: UpstreamLink | undefined;
   /** The link that is about to replace it. */
   #next: UpstreamLink | undefined;
-  #cancelRetry: Cancel | undefined;
+  /** Of the next attempt, or, while a link is young, of calling it steady. */
+  #cancelTimer: Cancel | undefined;
   /** Index of the address to try next. */
   #turn = 0;
   #attempts = 0;
+  /** Whether another link should replace the one in use. */
+  #isLeaving = false;
   #isClosed = false;
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-  }
-
-  get isOpen(): boolean {
-    return this.#link !== undefined;
   }
 
   start(): void {
@@ -65,13 +66,13 @@ export class Upstreams {
 
   close(): void {
     this.#isClosed = true;
-    this.#cancelRetry?.();
+    this.#cancelTimer?.();
     this.#next?.close("the relay ends");
     this.#link?.close("the relay ends");
   }
 
   #connect(): void {
-    if (this.#isClosed || this.#next) return;
+    if (this.#isClosed || this.#next || (this.#link && !this.#isLeaving)) return;
     const { secret, clock, listener, mayUse } = this.#options;
     const urls = this.#options.urls.filter(mayUse);
     const url = urls[this.#turn++ % urls.length] ?? "";
@@ -81,19 +82,28 @@ export class Upstreams {
       secret,
       clock,
       opened: (welcome) => {
-        isOpened = true;
         const old = this.#link;
+        if (old && !welcome.isAvailable) return link.close("its store does not answer either");
+        isOpened = true;
         this.#next = undefined;
         this.#link = link;
-        this.#attempts = 0;
+        this.#cancelTimer?.();
+        this.#cancelTimer = clock.after(STEADY_MS, () => {
+          this.#attempts = 0;
+        });
+        this.#isLeaving = false;
         listener.opened(url, welcome);
         old?.retire();
+        if (!welcome.isAvailable) this.#leave();
       },
       event: (event) => {
         // The new link delivers the same news as the one that it replaced.
         if (link !== this.#link) return;
-        if (event.kind === "goodbye") this.#connect();
-        else listener.event(event);
+        if (event.kind === "goodbye") return this.#leave();
+        listener.event(url, event);
+        if (event.kind !== "available") return;
+        if (event.isAvailable) this.#isLeaving = false;
+        else this.#leave();
       },
       closed: (reason) => {
         const wasUsed = link === this.#link;
@@ -104,7 +114,7 @@ export class Upstreams {
         if (wasUsed) {
           listener.incident(`the link to ${url} ended: ${reason}`);
           listener.lost();
-        } else if (this.#attempts === urls.length - 1)
+        } else if (!this.#link && this.#attempts === urls.length - 1)
           listener.incident(`no upstream can be used. The last one tried was ${url}: ${reason}`);
         this.#retry();
       },
@@ -112,12 +122,17 @@ export class Upstreams {
     this.#next = link;
   }
 
+  #leave(): void {
+    this.#isLeaving = true;
+    this.#connect();
+  }
+
   /** The first round over all addresses is quick. */
   #retry(): void {
     const { clock, urls } = this.#options;
     const rounds = Math.floor(this.#attempts++ / urls.length);
     const waitMs = rounds === 0 ? 0 : backOffMs(clock, rounds, RETRY_MS.first, RETRY_MS.most);
-    this.#cancelRetry?.();
-    this.#cancelRetry = clock.after(waitMs, () => this.#connect());
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.after(waitMs, () => this.#connect());
   }
 }

@@ -72,6 +72,23 @@ async function open(t: TestContext, urls: readonly string[], more: { clock?: Clo
   return store;
 }
 
+test("an upstream that takes the relay and drops it at once is tried less and less often", async (t) => {
+  const openedMs: number[] = [];
+  let enough: () => void = () => undefined;
+  const sixth = new Promise<void>((done) => {
+    enough = done;
+  });
+  const url = await startUpstream(t, new LocalRoll(realClock.now), (socket) => {
+    socket.terminate();
+    if (openedMs.push(realClock.now()) === 6) enough();
+  });
+  await open(t, [url, url]);
+  await sixth;
+  const [first = 0] = openedMs;
+  // The second round waits for at least 50 ms before each attempt, and the third for at least 100.
+  assert.ok((openedMs.at(-1) ?? 0) - first > 200, "attempts 3 to 6 had to wait");
+});
+
 test("upstreams that hang do not make another look as if it had other boards", async (t) => {
   const roll = new LocalRoll(FAST.now);
   const incidents: string[] = [];
@@ -92,5 +109,28 @@ test("a relay that stood still itself does not take its upstream for dead", asyn
   const untilMs = performance.now() + 300;
   while (performance.now() < untilMs);
   await store.enroll("relay", "still here");
+  assert.deepEqual(incidents, []);
+});
+
+test("a relay whose upstream has no store at its start uses another", async (t) => {
+  const roll = new LocalRoll(realClock.now);
+  const away = await startUpstream(t, roll, undefined, { ...WELCOME, isAvailable: false });
+  const store = await open(t, [away, await startUpstream(t, roll)]);
+  await until("the other is used", () => store.available);
+});
+
+test("a relay whose upstream loses its store moves to another", async (t) => {
+  const roll = new LocalRoll(realClock.now);
+  const lose = (socket: WebSocket) => () => socket.send(pack([DOWN.event, { kind: "available", isAvailable: false }]));
+  const losses: (() => void)[] = [];
+  const used = (socket: WebSocket) => void losses.push(lose(socket));
+  const [first, second] = [await startUpstream(t, roll, used), await startUpstream(t, roll)];
+  const incidents: string[] = [];
+  const store = await open(t, [first, second], { incidents });
+  const changes: boolean[] = [];
+  store.onAvailable((available) => changes.push(available));
+  losses[0]?.();
+  await until("it has moved", () => changes.length === 2);
+  assert.deepEqual(changes, [false, true]);
   assert.deepEqual(incidents, []);
 });
