@@ -15,7 +15,7 @@
 
 import * as z from "zod";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
-import { BOARDS_MAX, isBoardSize } from "../boards.js";
+import { BOARDS_MAX, isBoardName, isBoardSize } from "../boards.js";
 import type { Claim } from "../claims.js";
 import { FROZEN_RANGES_MAX } from "../frozen.js";
 import type { PageActivity } from "../history.js";
@@ -38,8 +38,11 @@ const PAGES_MAX = BOARD_CELLS_MAX / PAGE_CELLS;
 const PAGE_BYTES = PAGE_CELLS / 8;
 const number = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const count = z.int().min(0);
-const board = z.string().min(1).max(64);
-const page = z.int().min(0).max(PAGES_MAX);
+const board = z.string().refine(isBoardName);
+const page = z
+  .int()
+  .min(0)
+  .max(PAGES_MAX - 1);
 const pageRef = z.object({ board, page });
 const tag = z.string().regex(/^[\w-]{8}$/);
 const position = z.object({ version: count, tag });
@@ -157,7 +160,7 @@ export const CALLS = {
   ),
   enroll: call(
     z.tuple([z.string().max(64), z.string().max(TEXT_MAX)]),
-    z.array(z.object({ id: z.string(), record: z.string(), ageMs: number })),
+    z.array(z.object({ id: z.string(), record: z.string(), ageMs: z.number() })),
   ),
   readOverview: call(z.tuple([board]), z.array(tally)),
   report: call(z.tuple([board, z.array(report).max(REPORTS_MAX)]), nothing),
