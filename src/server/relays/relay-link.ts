@@ -5,6 +5,7 @@
  */
 
 import type { PageRef } from "../../board/geometry.js";
+import { ruleIn } from "../../store/claims.js";
 import { DamagedPage, MisfitPage } from "../../store/damage.js";
 import { type PageHead, type Store, StoreAway, Unconfirmed } from "../../store/store.js";
 import {
@@ -116,7 +117,11 @@ export class RelayLink implements Departing {
   #handle(): Handlers {
     const { store, writer } = this.#context;
     return {
-      commit: ([page, batch]) => commitBatch(store, writer, page, batch),
+      commit: async ([page, batch]) => {
+        const committed = await commitBatch(store, writer, page, batch);
+        await allHeard(store);
+        return committed;
+      },
       replace: (args) => store.replace(...args),
       freeze: (args) => store.freeze(...args),
       frozen: async ([page]) => (await store.frozen(page)) ?? null,
@@ -139,6 +144,8 @@ export class RelayLink implements Departing {
       },
       listBoards: async () => {
         const records = await store.boards.list();
+        // The relay may serve a board before this instance has heard of it.
+        for (const [name, { claims }] of records ?? []) store.setRule(name, ruleIn(claims));
         return records ? [...records] : null;
       },
       changeBoard: ([name, before, after]) => store.boards.change(name, before ?? undefined, after ?? undefined),
@@ -185,13 +192,19 @@ function kindOf(error: unknown): FailureKind {
   return error instanceof MisfitPage ? "misfit" : "error";
 }
 
+/** The store may leave news unread for a moment. Answers must not overtake the news before them. */
+function allHeard(store: Store): Promise<void> {
+  return new Promise((heard) => store.wake(heard));
+}
+
 type Heads = readonly (readonly [index: number, head: PageHead | null])[];
 
 /** Passes on heads as the parts of the store give them, those of one moment together. */
 async function readHeads(store: Store, pages: readonly PageRef[], part: (heads: Heads) => void): Promise<void> {
   const unheard = new Set(pages.keys());
   let gathered: [number, PageHead | null][] = [];
-  const flush = () => {
+  const flush = async () => {
+    await allHeard(store);
     if (gathered.length > 0) part(gathered);
     gathered = [];
   };
@@ -200,5 +213,5 @@ async function readHeads(store: Store, pages: readonly PageRef[], part: (heads: 
     if (gathered.push([index, head ?? null]) === 1) setImmediate(flush);
   });
   for (const index of unheard) gathered.push([index, heads[index] ?? null]);
-  flush();
+  await flush();
 }
