@@ -67,11 +67,10 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
   if (lanePath !== "") claimPath(io.httpServer, lanePath, sockets.isOurs);
   const { httpServer: http } = io;
   const isAtLane = (request: IncomingMessage) => lanePath !== "" && isAt(request, lanePath);
-  const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const relays =
     options.relaySecret === undefined || lanePath === ""
       ? undefined
-      : new RelayDoor(http, instance, { secret: options.relaySecret, isAtLane, addressOf });
+      : new RelayDoor(http, instance, { secret: options.relaySecret, isAtLane });
   const isForLane = (request: IncomingMessage) =>
     isAtLane(request) && !relays?.isOurs(request) && (passesMiddleware || !sockets.hasOtherMiddleware());
   const isOurs = (request: IncomingMessage) => {

@@ -196,7 +196,7 @@ describe("relays", { concurrency: true }, () => {
     assert.equal(reads, 0);
   });
 
-  test("who does not know the secret gets no link, and a relay is no upstream", async (t) => {
+  test("a wrong secret opens no link, and a relay is no upstream", async (t) => {
     const origin = await startOrigin(t);
     const relay = await startRelay(t, origin.url);
     const startWith = (flags: Flags) => startInstance({ UPSTREAM_URL: origin.url, RELAY_SECRET, ...flags });
@@ -206,6 +206,15 @@ describe("relays", { concurrency: true }, () => {
       return true;
     });
     await assert.rejects(startWith({ UPSTREAM_URL: relay.url }), /it is a relay itself/);
+  });
+
+  test("wrong secrets do not keep out the clients that share their address", async (t) => {
+    const origin = await startOrigin(t, { CONNECTIONS_PER_ADDRESS: "10" });
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const socket = new WebSocket(`${origin.url.replace("http", "ws")}/socketscaler`, [RELAY_SUBPROTOCOL]);
+      await assert.rejects(once(socket, "open"), /401/);
+    }
+    await (await watchOn(t, origin.url)).set(1, true);
   });
 
   test("upstreams with different boards are refused, and one that is down is used once it can be compared", async (t) => {
@@ -242,11 +251,12 @@ describe("relays", { concurrency: true }, () => {
     for (let round = 0; round < 200; round++) {
       const socket = await connectRelay();
       const bytes = Uint8Array.from(whole);
-      for (let flips = 0; flips < 3; flips++) bytes[random.between(0, bytes.length)] = random.between(0, 256);
-      socket.send(round % 2 ? bytes : bytes.subarray(0, random.between(0, bytes.length)));
+      for (let flips = 0; flips < 3; flips++) bytes[random.whole(0, bytes.length - 1)] = random.whole(0, 255);
+      socket.send(round % 2 ? bytes : bytes.subarray(0, random.whole(0, bytes.length)));
       socket.send(pack([round, "read", [{ board: "main", page: -1 }]]));
       socket.send(pack([round, ["x"], null]));
-      socket.terminate();
+      // The last message is not valid, so the upstream ends the link after it has judged all.
+      await once(socket, "close");
     }
     const board = await watchOn(t, origin.url);
     await board.set(9, true);

@@ -32,14 +32,12 @@ async function startUpstream(store: Store, { port = 0, departures = new Departur
     history: NO_HISTORY,
     departures,
     metrics: { relays: 0, refused: () => undefined } as unknown as RelayHost["metrics"],
-    admission: { offended: () => undefined } as unknown as RelayHost["admission"],
     log: { warn: () => undefined } as unknown as RelayHost["log"],
     failed: (error) => failures.push(error),
   };
   const door = new RelayDoor(http, host, {
     secret: RELAY_SECRET,
     isAtLane: () => true,
-    addressOf: () => "127.0.0.1",
   });
   http.listen(port, "127.0.0.1");
   await once(http, "listening");

@@ -78,16 +78,19 @@ export class UpgradeResponse extends EventEmitter {
   }
 }
 
-/**
- * Answers an upgrade with a refusal and closes the connection. Nothing reads it any more, so its
- * end by the client would not be noticed.
- */
 export function refuseUpgrade(socket: TcpSocket, refusal: Refusal): void {
-  const { http } = ANSWERS[refusal.code];
-  const body = JSON.stringify({ error: refusal.toBody() });
+  answerUpgrade(socket, ANSWERS[refusal.code].http, refusal.toBody());
+}
+
+/**
+ * Answers an upgrade with an error and closes the connection. Nothing reads it any more, so its end
+ * by the client would not be noticed.
+ */
+export function answerUpgrade(socket: TcpSocket, status: number, error: object): void {
+  const body = JSON.stringify({ error });
   const type = "Content-Type: application/json";
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
-  const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, type, "Connection: close", length];
   socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
   socket.destroySoon();
 }

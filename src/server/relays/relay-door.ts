@@ -8,10 +8,12 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { EventEmitter } from "node:events";
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { credential, RELAY_SUBPROTOCOL, type Welcome } from "../../store/upstream/calls.js";
+import { CLOSING_MS_MAX } from "../connections/connections.js";
+import { answerUpgrade } from "../connections/upgrades.js";
 import type { Instance } from "../instance/instance.js";
 import { type RelayContext, RelayLink } from "./relay-link.js";
 import { RelayedNews } from "./relayed-news.js";
@@ -20,14 +22,12 @@ export interface RelayDoorOptions {
   readonly secret: string;
   /** Whether the request's path is that of the lane. */
   readonly isAtLane: (request: IncomingMessage) => boolean;
-  /** The unit of limits that the request counts for. */
-  readonly addressOf: (request: IncomingMessage) => string;
 }
 
 /** The part of an instance that the door needs. */
 export type RelayHost = Pick<
   Instance,
-  "name" | "store" | "writer" | "durabilities" | "history" | "departures" | "metrics" | "failed" | "log" | "admission"
+  "name" | "store" | "writer" | "durabilities" | "history" | "departures" | "metrics" | "failed" | "log"
 >;
 
 const CHECK_MS = 1_000;
@@ -88,29 +88,32 @@ export class RelayDoor {
   close(): void {
     clearInterval(this.#timer);
     this.#forget();
-    for (const { socket } of this.#open) socket.terminate();
+    // After the answers that wait to be sent.
+    for (const { socket } of this.#open) socket.close(1001);
+    setTimeout(() => {
+      for (const { socket } of this.#open) socket.terminate();
+    }, CLOSING_MS_MAX).unref();
     this.#ws.close();
   }
 
   #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
     tcp.on("error", ignore);
-    const { admission, departures, store, metrics } = this.#host;
+    const { departures, store, metrics } = this.#host;
+    const refuse = (status: number, message: string) => answerUpgrade(tcp, status, { message });
     if (!isSecret(request, this.#options.secret)) {
       metrics.refused("UNAUTHORIZED");
-      admission.offended(this.#options.addressOf(request));
-      refuse(tcp, 401, "the secret is wrong: set the same RELAY_SECRET on the relay and its upstream");
+      refuse(401, "the secret is wrong: set the same RELAY_SECRET on the relay and its upstream");
     } else if (store.engine === "upstream") {
-      refuse(tcp, 409, "it is a relay itself: set UPSTREAM_URL to an instance that has a store");
-    } else if (departures.isDraining) refuse(tcp, 503, "it is shutting down");
+      refuse(409, "it is a relay itself: set UPSTREAM_URL to an instance that has a store");
+    } else if (departures.isDraining) refuse(503, "it is shutting down");
     else {
       tcp.off("error", ignore);
-      this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp));
+      this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket));
     }
   }
 
-  #serve(socket: WebSocket, tcp: TcpSocket): void {
+  #serve(socket: WebSocket): void {
     const { departures, metrics, log } = this.#host;
-    tcp.setTimeout(0);
     const cut = () => socket.terminate();
     const send = (message: Uint8Array) => {
       if (socket.readyState !== WebSocket.OPEN) return;
@@ -167,18 +170,6 @@ function isSecret(request: IncomingMessage, secret: string): boolean {
   const { authorization = "" } = request.headers;
   const digest = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(authorization), digest(credential(secret)));
-}
-
-function refuse(tcp: TcpSocket, status: number, message: string): void {
-  const body = JSON.stringify({ error: { message } });
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    "Content-Type: application/json",
-    "Connection: close",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  tcp.write(`${head.join("\r\n")}\r\n\r\n${body}`);
-  tcp.destroySoon();
 }
 
 function ignore(): void {}
