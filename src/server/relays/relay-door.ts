@@ -88,8 +88,11 @@ export class RelayDoor {
   close(): void {
     clearInterval(this.#timer);
     this.#forget();
-    // After the answers that wait to be sent.
-    for (const { socket } of this.#open) socket.close(1001);
+    // The answers that wait are sent before, and no more calls are taken, because the store closes.
+    for (const { link, socket } of this.#open) {
+      link.close();
+      socket.close(1001);
+    }
     setTimeout(() => {
       for (const { socket } of this.#open) socket.terminate();
     }, CLOSING_MS_MAX).unref();

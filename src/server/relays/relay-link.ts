@@ -83,6 +83,7 @@ export class RelayLink implements Departing {
   }
 
   receive(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
     const message = callMessage.safeParse(unpack(bytes)?.value);
     if (!message.success || this.#running >= RUNNING_MAX) {
       this.#wire.cut();

@@ -35,7 +35,7 @@ function linkTo(store: Store) {
       answered = done;
       link.receive(pack([0, name, args]));
     });
-  return { sent, ask };
+  return { link, sent, ask };
 }
 
 test("no answer overtakes the news that the store still leaves unread", async () => {
@@ -81,4 +81,12 @@ test("a board that a relay hears of has its rule of claims at the upstream alrea
   } as unknown as Store);
   await ask("listBoards", []);
   assert.deepEqual(rules, [["seats", { ms: 5_000, isLease: false }]]);
+});
+
+test("a link that was closed asks the store for nothing more", () => {
+  let reads = 0;
+  const { link } = linkTo({ read: async () => reads++ } as unknown as Store);
+  link.close();
+  link.receive(pack([0, "read", [{ board: "main", page: 0 }]]));
+  assert.equal(reads, 0);
 });
