@@ -102,8 +102,9 @@ export class Upstreams {
         if (event.kind === "goodbye") return this.#leave();
         listener.event(url, event);
         if (event.kind !== "available") return;
-        if (event.isAvailable) this.#isLeaving = false;
-        else this.#leave();
+        if (!event.isAvailable) return this.#leave();
+        this.#isLeaving = false;
+        this.#attempts = 0;
       },
       closed: (reason) => {
         const wasUsed = link === this.#link;
