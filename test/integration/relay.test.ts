@@ -178,7 +178,7 @@ describe("relays", { concurrency: true }, () => {
     }
   });
 
-  test("many who join a page that the relay holds ask the upstream nothing", async (t) => {
+  test("two hundred viewers join a page that the relay holds, and the upstream is asked nothing", async (t) => {
     const origin = await startOrigin(t, { BOARDS: "main=1000" });
     const relay = await startRelay(t, origin.url, { CONNECTIONS_PER_ADDRESS: "2000" });
     const first = await watchOn(t, relay.url);

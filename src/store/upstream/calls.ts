@@ -159,7 +159,7 @@ export const CALLS = {
       .nullable(),
   ),
   enroll: call(
-    z.tuple([z.string().max(64), z.string().max(TEXT_MAX)]),
+    z.tuple([z.string().max(64), z.string()]),
     z.array(z.object({ id: z.string(), record: z.string(), ageMs: z.number() })),
   ),
   readOverview: call(z.tuple([board]), z.array(tally)),

@@ -32,7 +32,7 @@ export class UpstreamNews {
       clock,
       nameOf: (name) => name,
       start: () => upstreams.call("subscribeBoards", []),
-      // It is one for the whole link.
+      // There is one for the whole link.
       stop: () => undefined,
       resumed: (changed) => changed(),
     });
