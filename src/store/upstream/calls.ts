@@ -95,7 +95,10 @@ const claim = z
   .object({ offset, owner, leftMs: number.optional() })
   .transform(({ owner, leftMs, ...rest }): Claim => ({ ...rest, owner, leftMs }));
 /** JSON has no infinity: `null` stands for a range without an end. */
-const historyRange = z.object({ fromMs: number, toMs: number.nullable().transform((ms) => ms ?? Number.POSITIVE_INFINITY) });
+const historyRange = z.object({
+  fromMs: number,
+  toMs: number.nullable().transform((ms) => ms ?? Number.POSITIVE_INFINITY),
+});
 const tally = z.object({ page, version: count, checked: count });
 const report = tally.extend({ instead: z.object({ version: count, checked: count }).exactOptional() });
 const record = z.object({

@@ -14,8 +14,10 @@ function linkTo(store: Store) {
   let answered: () => void = () => undefined;
   const wire = {
     send: (bytes: Uint8Array) => {
-      const [kind] = unpack(bytes)?.value as [number];
-      sent.push(Object.keys(DOWN)[Object.values(DOWN).findIndex((one) => one === kind)] ?? "");
+      const message = unpack(bytes)?.value;
+      assert.ok(Array.isArray(message));
+      const [kind] = message;
+      sent.push(Object.entries(DOWN).find(([, one]) => one === kind)?.[0] ?? "");
       if (kind === DOWN.answer) answered();
     },
     cut: () => assert.fail("the call is not valid"),

@@ -41,7 +41,9 @@ async function startUpstream(
   });
   server.on("connection", (socket) => {
     socket.on("message", async (data) => {
-      const [id, , [name, record]] = unpack(data as Buffer)?.value as [number, string, [string, string]];
+      const message = unpack(data as Buffer)?.value;
+      assert.ok(Array.isArray(message));
+      const [id, , [name, record]] = message;
       socket.send(pack([DOWN.answer, id, await roll.enroll(name, record)]));
     });
     socket.send(pack([DOWN.welcome, welcome]));
