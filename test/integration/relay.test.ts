@@ -214,7 +214,7 @@ describe("relays", { concurrency: true }, () => {
       const socket = new WebSocket(`${origin.url.replace("http", "ws")}/socketscaler`, [RELAY_SUBPROTOCOL]);
       await assert.rejects(once(socket, "open"), /401/);
     }
-    await (await watchOn(t, origin.url)).set(1, true);
+    origin.instance.admission.connect("127.0.0.1");
   });
 
   test("upstreams with different boards are refused, and one that is down is used once it can be compared", async (t) => {
