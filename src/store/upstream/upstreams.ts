@@ -44,6 +44,8 @@ export class Upstreams {
   #attempts = 0;
   /** Whether another link should replace the one in use. */
   #isLeaving = false;
+  /** Whether the store of the upstream in use answers. */
+  #hasStore = true;
   #isClosed = false;
 
   constructor(options: UpstreamsOptions) {
@@ -92,8 +94,12 @@ export class Upstreams {
           this.#attempts = 0;
         });
         this.#isLeaving = false;
+        const hadStore = this.#hasStore;
+        this.#hasStore = welcome.isAvailable;
         listener.opened(url, welcome);
-        old?.retire();
+        // Calls that wait for a store are made again here at once.
+        if (hadStore) old?.retire();
+        else old?.close("its store does not answer");
         if (!welcome.isAvailable) this.#leave();
       },
       event: (event) => {
@@ -102,6 +108,7 @@ export class Upstreams {
         if (event.kind === "goodbye") return this.#leave();
         listener.event(url, event);
         if (event.kind !== "available") return;
+        this.#hasStore = event.isAvailable;
         if (!event.isAvailable) return this.#leave();
         this.#isLeaving = false;
         this.#attempts = 0;

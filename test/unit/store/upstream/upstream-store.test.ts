@@ -7,6 +7,7 @@ import { type Clock, realClock } from "../../../../src/protocol/clock.js";
 import { ALL_APPLIED } from "../../../../src/store/durability.js";
 import { NO_HISTORY } from "../../../../src/store/history.js";
 import { LocalRoll } from "../../../../src/store/roll.js";
+import { StoreAway } from "../../../../src/store/store.js";
 import { DOWN, RELAY_SUBPROTOCOL, type Welcome } from "../../../../src/store/upstream/calls.js";
 import { pack, unpack } from "../../../../src/store/upstream/packed.js";
 import { UpstreamStore } from "../../../../src/store/upstream/upstream-store.js";
@@ -43,7 +44,8 @@ async function startUpstream(
     socket.on("message", async (data) => {
       const message = unpack(data as Buffer)?.value;
       assert.ok(Array.isArray(message));
-      const [id, , [name, record]] = message;
+      const [id, call, [name, record]] = message;
+      if (call !== "enroll") return;
       socket.send(pack([DOWN.answer, id, await roll.enroll(name, record)]));
     });
     socket.send(pack([DOWN.welcome, welcome]));
@@ -121,7 +123,7 @@ test("a relay whose upstream has no store at its start uses another", async (t) 
   await until("the other is used", () => store.available);
 });
 
-test("a relay whose upstream loses its store moves to another", async (t) => {
+test("a relay whose upstream loses its store moves to another, and waits for no answer of the first", async (t) => {
   const roll = new LocalRoll(realClock.now);
   const lose = (socket: WebSocket) => () => socket.send(pack([DOWN.event, { kind: "available", isAvailable: false }]));
   const losses: (() => void)[] = [];
@@ -131,8 +133,13 @@ test("a relay whose upstream loses its store moves to another", async (t) => {
   const store = await open(t, [first, second], { incidents });
   const changes: boolean[] = [];
   store.onAvailable((available) => changes.push(available));
+  const unanswered = assert.rejects(
+    store.read({ board: "main", page: 0 }),
+    (error) => error instanceof StoreAway && error.sent,
+  );
   losses[0]?.();
   await until("it has moved", () => changes.length === 2);
   assert.deepEqual(changes, [false, true]);
+  await unanswered;
   assert.deepEqual(incidents, []);
 });
