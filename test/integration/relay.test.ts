@@ -217,7 +217,7 @@ describe("relays", { concurrency: true }, () => {
     origin.instance.admission.connect("127.0.0.1");
   });
 
-  test("upstreams with different boards are refused, and one that is down is used once it can be compared", async (t) => {
+  test("upstreams with different boards are refused", async (t) => {
     const [one, other] = [await startOrigin(t), await startOrigin(t)];
     await assert.rejects(startInstance({ UPSTREAM_URL: `${one.url},${other.url}`, RELAY_SECRET }), (error) => {
       assert.ok(error instanceof StoreUnusable);

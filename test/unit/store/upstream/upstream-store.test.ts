@@ -32,9 +32,9 @@ async function startUpstream(
   t: TestContext,
   roll: LocalRoll,
   welcomed: (socket: WebSocket) => void = () => undefined,
-  welcome: Welcome = WELCOME,
+  { welcome = WELCOME, port = 0 } = {},
 ) {
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => RELAY_SUBPROTOCOL });
+  const server = new WebSocketServer({ port, host: "127.0.0.1", handleProtocols: () => RELAY_SUBPROTOCOL });
   await once(server, "listening");
   t.after(() => {
     for (const socket of server.clients) socket.terminate();
@@ -118,7 +118,7 @@ test("a relay that stood still itself does not take its upstream for dead", asyn
 
 test("a relay whose upstream has no store at its start uses another", async (t) => {
   const roll = new LocalRoll(realClock.now);
-  const away = await startUpstream(t, roll, undefined, { ...WELCOME, isAvailable: false });
+  const away = await startUpstream(t, roll, undefined, { welcome: { ...WELCOME, isAvailable: false } });
   const store = await open(t, [away, await startUpstream(t, roll)]);
   await until("the other is used", () => store.available);
 });
@@ -142,4 +142,21 @@ test("a relay whose upstream loses its store moves to another, and waits for no 
   assert.deepEqual(changes, [false, true]);
   await unanswered;
   assert.deepEqual(incidents, []);
+});
+
+test("an upstream that was down at the start is used once it could be compared", async (t) => {
+  const roll = new LocalRoll(FAST.now);
+  const links: WebSocket[] = [];
+  const first = await startUpstream(t, roll, (socket) => void links.push(socket));
+  const down = createServer().listen(0, "127.0.0.1");
+  await once(down, "listening");
+  const other = urlOf(down);
+  down.close();
+  const store = await open(t, [first, other], { clock: FAST });
+  let linksToOther = 0;
+  await startUpstream(t, roll, () => void linksToOther++, { port: Number(new URL(other).port) });
+  // The mark on the roll is removed at the end.
+  await until("it was compared", async () => linksToOther === 1 && (await roll.enroll("-", "")).length === 0);
+  for (const socket of links) socket.terminate();
+  await until("it is used", () => linksToOther === 2 && store.available);
 });
