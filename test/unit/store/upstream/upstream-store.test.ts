@@ -100,7 +100,7 @@ test("upstreams that hang do not make another look as if it had other boards", a
   const hung = await Promise.all(Array.from({ length: 4 }, () => startHung(t)));
   await open(t, [first, ...hung, other], { clock: FAST, incidents });
   assert.deepEqual(
-    incidents.map((text) => /not used until|other boards/.exec(text)?.[0]),
+    incidents.map((text) => /not used until|different boards/.exec(text)?.[0]),
     hung.map(() => "not used until"),
   );
   assert.ok(!incidents.some((text) => text.includes(other)));
