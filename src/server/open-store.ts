@@ -64,7 +64,11 @@ function openUpstream(
   upstreams: readonly string[],
   incident: (message: string) => void,
 ): Promise<Store> {
-  const urls = upstreams.map((url) => `${url.replace(/^http/, "ws")}${lanePath || LANE_PATH}`);
+  // Each relay begins with another, so that they spread over all.
+  const first = Math.floor(Math.random() * upstreams.length);
+  const urls = [...upstreams.slice(first), ...upstreams.slice(0, first)].map(
+    (url) => `${url.replace(/^http/, "ws")}${lanePath || LANE_PATH}`,
+  );
   return UpstreamStore.open({ urls, secret: relaySecret, incident });
 }
 
