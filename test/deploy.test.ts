@@ -58,7 +58,7 @@ function filledIn(environment: Record<string, string>): Record<string, string> {
   );
 }
 
-/** A drain's bound, as docs/operations.md gives it. */
+/** A drain's bound, as docs/deploy.md gives it. */
 function drainMsMax(environment: Record<string, string>): number {
   const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, filledIn(environment));
   return drainMs + 2 * writeWaitMs + 2 * durabilityWaitMs + 7_000;
@@ -200,7 +200,7 @@ describe("deploy/", () => {
   });
 
   test("every file is there to be found: the documents name each", () => {
-    const documents = readFileSync(join(deploy, "../docs/operations.md"), "utf8");
+    const documents = readFileSync(join(deploy, "../docs/deploy.md"), "utf8");
     for (const file of readdirSync(deploy)) assert.ok(documents.includes(`deploy/${file}`), file);
   });
 });

@@ -28,7 +28,7 @@ export interface AttachBoardsOptions extends InstanceFields {
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Other options from docs/operations.md by their environment names, such as
+   * Other options from docs/configure.md by their environment names, such as
    * `{ DRAIN_MS: "5000" }`. An option that is unknown, has its own field or has no effect in your
    * app is refused.
    */

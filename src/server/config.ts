@@ -331,7 +331,7 @@ const TABLE = {
     env: "DRAIN_MS",
     fallback: "10000",
     help: "Time over which clients are moved to other instances before this one stops",
-    reason: "Moves 1,000 clients at 100 per second; for measurements, see Drain in docs/operations.md",
+    reason: "Moves 1,000 clients at 100 per second; docs/measured.md has a measurement",
     ...whole(0, 3_600_000, "ms"),
   },
   origins: {
