@@ -22,6 +22,7 @@ const DOCUMENTS = [
   ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/configure.md", "docs/deploy.md"],
   ...["docs/embedding.md", "docs/first-hour.md", "docs/guarantees.md", "docs/measured.md"],
   ...["docs/observe.md", "docs/security.md", "docs/teaching-protocol.md", "docs/troubleshoot.md"],
+  ...["docs/upstream.md", ...filesIn(["docs/decisions", /\.md$/])],
 ];
 /** Files whose comments and texts keep the rules. */
 const SOURCES = [

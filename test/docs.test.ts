@@ -208,6 +208,30 @@ describe("the documents", () => {
     }
   });
 
+  test("docs/decisions has short records with a status, all of them in the index, in order", () => {
+    const folder = "docs/decisions";
+    const names = readdirSync(join(root, folder)).filter((name) => name !== "README.md");
+    const indexed = new Map(
+      tableAfter(read(join(folder, "README.md")), "# Decisions").map((row) => {
+        const [, room = "", link = "", status = ""] = row.split(" | ").join("|").split("|");
+        return [/\]\(([^)]+)\)/.exec(link)?.[1] ?? "", { room: room.trim(), link, status: status.trim() }];
+      }),
+    );
+    assert.deepEqual([...indexed.keys()].toSorted(), names.toSorted());
+    for (const [index, name] of names.toSorted().entries()) {
+      const number = String(index + 1).padStart(3, "0");
+      assert.ok(name.startsWith(`${number}-`), `${name} is not number ${number}`);
+      const text = read(join(folder, name));
+      const head = /^# (\d{3}\. .+)\n\n- Status: (.+)\n- Date: \d{4}-\d\d-\d\d\n- Room: (.+)\n\n/.exec(text);
+      const { room, link, status } = indexed.get(name) ?? {};
+      assert.deepEqual([head?.[3], head?.[2]], [room, status], `${name}: the index says otherwise`);
+      assert.ok(link?.includes(`[${head?.[1]}]`), `${name}: the index has another title`);
+      assert.match(status ?? "", /^(accepted|superseded by \[\d{3}\]\(.+\))$/, name);
+      const words = text.replaceAll(/\||---/g, " ").split(/\s+/).filter(Boolean).length;
+      assert.ok(words <= 150, `${name} has ${words} words`);
+    }
+  });
+
   test("docs/failures.md has every failure once, and each names tests that are in the files it links to", () => {
     const text = read("docs/failures.md");
     const rows = ["## Of other systems", "## Of this one", "## Planted"].flatMap((heading) =>
