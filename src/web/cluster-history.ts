@@ -68,6 +68,7 @@ function sampleOf(instance: unknown) {
   return {
     id: instance.id,
     name: instance.name,
+    version: typeof instance.version === "string" ? instance.version : "",
     storeAvailable: instance.storeAvailable === true,
     heardMsAgo: number("heardMsAgo"),
     clients: number("clients"),

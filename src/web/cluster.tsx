@@ -48,6 +48,7 @@ const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHist
   Cores: ({ cores }) => cores.toFixed(2),
   Memory: ({ memoryBytes }) => bytes(memoryBytes),
   Uptime: ({ upSeconds }) => duration(upSeconds),
+  Version: ({ version }) => version,
 };
 
 function Cluster() {
