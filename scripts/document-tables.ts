@@ -20,8 +20,18 @@ interface Table {
 }
 
 export const TABLES: readonly Table[] = [
-  { document: "docs/configure.md", name: "options", from: "src/server/config.ts by npm run docs:options", make: options },
-  { document: "docs/deploy.md", name: "sizing", from: "bench/results/sizing.json by npm run bench:report", make: sizes },
+  {
+    document: "docs/configure.md",
+    name: "options",
+    from: "src/server/config.ts by npm run docs:options",
+    make: options,
+  },
+  {
+    document: "docs/deploy.md",
+    name: "sizing",
+    from: "bench/results/sizing.json by npm run bench:report",
+    make: sizes,
+  },
 ];
 
 export function writeTables(): void {

@@ -19,10 +19,11 @@ const COLUMNS_MAX = 100;
 /** Documents that keep the rules. The others follow when they are rewritten. */
 const DOCUMENTS = [
   ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
+  ...["PROTOCOL.md", "docs/failures.md", "docs/upstream.md", "docs/why-not-an-adapter.md"],
   ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/configure.md", "docs/deploy.md"],
   ...["docs/embedding.md", "docs/first-hour.md", "docs/guarantees.md", "docs/measured.md"],
   ...["docs/observe.md", "docs/security.md", "docs/teaching-protocol.md", "docs/troubleshoot.md"],
-  ...["docs/upstream.md", ...filesIn(["docs/decisions", /\.md$/])],
+  ...filesIn(["docs/decisions", /\.md$/]),
 ];
 /** Files whose comments and texts keep the rules. */
 const SOURCES = [

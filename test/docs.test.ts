@@ -9,6 +9,7 @@ import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
+import { makeApi } from "../scripts/api-docs.js";
 import { TABLES, withTable } from "../scripts/document-tables.js";
 import { ANSWERS, Refusal } from "../src/protocol/errors.js";
 import { isErrorCode, RULES } from "../src/protocol/refusal.js";
@@ -152,7 +153,9 @@ describe("the documents", () => {
 
   test("every link to a file or a heading leads to one", () => {
     for (const document of documents) {
-      for (const [link, target = "", heading] of read(document).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)) {
+      for (const [link, target = "", heading] of read(document).matchAll(
+        /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g,
+      )) {
         const path = target ? join(dirname(document), target) : document;
         assert.ok(existsSync(join(root, path)), `${document} links to ${target}`);
         if (heading) assert.ok(anchorsOf(read(path)).includes(heading), `${document}: no heading for ${link}`);
@@ -227,8 +230,18 @@ describe("the documents", () => {
       assert.deepEqual([head?.[3], head?.[2]], [room, status], `${name}: the index says otherwise`);
       assert.ok(link?.includes(`[${head?.[1]}]`), `${name}: the index has another title`);
       assert.match(status ?? "", /^(accepted|superseded by \[\d{3}\]\(.+\))$/, name);
-      const words = text.replaceAll(/\||---/g, " ").split(/\s+/).filter(Boolean).length;
+      const words = text
+        .replaceAll(/\||---/g, " ")
+        .split(/\s+/)
+        .filter(Boolean).length;
       assert.ok(words <= 150, `${name} has ${words} words`);
+    }
+  });
+
+  test("docs/api is what docs:api makes of the types, and everything has a comment", () => {
+    for (const { document, text, silent } of makeApi()) {
+      assert.deepEqual(silent, [], `${document}: names without a comment`);
+      assertUpToDate(read(document), text, document, "docs:api");
     }
   });
 

@@ -409,6 +409,7 @@ type ValueOf<Row extends Option> =
 /** The value of each option. Only options without a fallback can be undefined. */
 export type Config = { readonly [Name in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Name]> };
 
+/** Every option of an instance, with its environment variable, default and help. */
 export const OPTIONS: Readonly<Record<keyof Config, Option>> = TABLE;
 
 /** The flag, such as `--writes-per-second` for WRITES_PER_SECOND. */
