@@ -142,7 +142,7 @@ function summary(instances: readonly InstanceSample[]): string {
   if (instances.length === 0) return "Loading …";
   const troubled = instances.filter((instance) => healthOf(instance) !== "healthy").length;
   const all = countOf(instances.length, "instance");
-  const version = `, version ${versionsOf(instances).join(" and ")}`;
+  const version = `, version ${versionsOf(instances).join(", ")}`;
   if (instances.length === 1) return `${all}, ${troubled === 0 ? "" : "not "}healthy${version}`;
   return `${all}, ${troubled === 0 ? "all" : `${troubled} not`} healthy${version}`;
 }
