@@ -61,18 +61,21 @@ export interface ApiPage {
 export function makeApi(): ApiPage[] {
   const api = new API({ cwd: root });
   try {
-    return PAGES.map(({ page, entries }) => {
-      const silent: string[] = [];
-      const parts = entries.map(({ name, file }) => {
-        const path = join(sourceFolder, file);
-        const config = join(sourceFolder, file.split("/")[0] ?? "", "tsconfig.json");
-        const project = api.updateSnapshot({ openProjects: [config] }).getProject(config);
-        if (!project) throw new Error(`the compiler does not know ${config}`);
-        return new Door(project, name, path, silent).text();
-      });
+    const configOf = (file: string) => join(sourceFolder, file.split("/")[0] ?? "", "tsconfig.json");
+    const entries = PAGES.flatMap(({ page, entries }) => entries.map((entry) => ({ page, ...entry })));
+    const snapshot = api.updateSnapshot({ openProjects: entries.map(({ file }) => configOf(file)) });
+    const doors = entries.map(({ page, name, file }) => {
+      const project = snapshot.getProject(configOf(file));
+      if (!project) throw new Error(`the compiler does not know ${configOf(file)}`);
+      return { page, door: new Door(project, name, join(sourceFolder, file)) };
+    });
+    const exported = new Set(doors.flatMap(({ door }) => door.exported.map(({ name }) => name)));
+    return PAGES.map(({ page }) => {
+      const ofPage = doors.filter((each) => each.page === page).map(({ door }) => door);
       const head = `# API: ${page}\n\n<!-- Made from the types by npm run docs:api, not to be edited -->\n`;
+      const parts = ofPage.map((door) => door.text(exported));
       const text = `${[head, INTRODUCTIONS[page], ...parts].join("\n")}\n`;
-      return { document: `docs/api/${page}.md`, text, silent };
+      return { document: `docs/api/${page}.md`, text, silent: ofPage.flatMap(({ silent }) => silent) };
     });
   } finally {
     api.close();
@@ -81,26 +84,53 @@ export function makeApi(): ApiPage[] {
 
 /** The names that one door of the package exports. */
 class Door {
+  readonly exported: readonly Sym[];
+  /** Names and members without a comment. */
+  readonly silent: string[] = [];
   readonly #project: Project;
   readonly #checker: Checker;
   readonly #name: string;
-  readonly #path: string;
-  readonly #silent: string[];
+  /** Name -> source file, of types that signatures name. */
+  readonly #named = new Map<string, string>();
 
-  constructor(project: Project, name: string, path: string, silent: string[]) {
+  constructor(project: Project, name: string, path: string) {
     this.#project = project;
     this.#checker = project.checker;
     this.#name = name;
-    this.#path = path;
-    this.#silent = silent;
+    const file = project.program.getSourceFile(path);
+    const module = file && this.#checker.getSymbolAtLocation(file);
+    if (!module) throw new Error(`the compiler cannot read ${path}`);
+    this.exported = this.#checker.getExportsOfModule(module).toSorted((one, other) => (one.name < other.name ? -1 : 1));
   }
 
-  text(): string {
-    const file = this.#project.program.getSourceFile(this.#path);
-    const module = file && this.#checker.getSymbolAtLocation(file);
-    if (!module) throw new Error(`the compiler cannot read ${this.#path}`);
-    const names = this.#checker.getExportsOfModule(module).toSorted((one, other) => (one.name < other.name ? -1 : 1));
-    return [`\n## ${code(this.#name)}\n`, ...names.map((symbol) => this.#described(symbol))].join("\n");
+  /** `exported` has the names that any door exports. */
+  text(exported: ReadonlySet<string>): string {
+    const parts = this.exported.map((symbol) => this.#described(symbol));
+    for (const name of exported) this.#named.delete(name);
+    return [`\n## ${code(this.#name)}\n`, ...parts, ...this.#others()].join("\n");
+  }
+
+  /** Types that are named above and not exported. They may change in any release. */
+  #others(): string[] {
+    const links = [...this.#named].toSorted().map(([name, path]) => `[${code(name)}](../../${path})`);
+    return links.length > 0 ? [`Named above, without an export; they may change in any release: ${links.join(", ")}.\n`] : [];
+  }
+
+  /** Notes the types of ours that a signature names. */
+  #note(text: string, at: Node): string {
+    for (const [name] of text.replaceAll(/"[^"]*"/g, "").matchAll(/\b[A-Z]\w+/g)) {
+      const symbol = this.#checker.resolveName(
+        name,
+        (SymbolFlags.Type & ~SymbolFlags.TypeParameter) | SymbolFlags.Alias,
+        at,
+      );
+      const meant =
+        symbol && (symbol.flags & SymbolFlags.Alias) !== 0 ? this.#checker.getAliasedSymbol(symbol) : symbol;
+      const file = meant?.declarations[0]?.resolve(this.#project)?.getSourceFile().fileName;
+      if (file?.startsWith(sourceFolder) && (meant?.flags ?? 0) & SymbolFlags.Type & ~SymbolFlags.TypeParameter)
+        this.#named.set(name, relative(root, file));
+    }
+    return text;
   }
 
   #described(exported: Sym): string {
@@ -110,7 +140,13 @@ class Door {
     const path = relative(root, declaration.getSourceFile().fileName);
     const comment = this.#comment(symbol, exported.name);
     const shown = isPicture(comment) ? `\`\`\`\n${comment}\n\`\`\`` : comment;
-    const parts = [`### ${code(exported.name)}\n`, "```ts", this.#headOf(symbol, declaration), "```\n", shown];
+    const parts = [
+      `### ${code(exported.name)}\n`,
+      "```ts",
+      this.#note(this.#headOf(symbol, declaration), declaration),
+      "```\n",
+      shown,
+    ];
     const members = this.#membersOf(symbol, exported.name);
     if (members.length > 0) parts.push("", "| member | meaning |", "| --- | --- |", ...members);
     return [...parts, "", `<sub>[${basename(path)}](../../${path})</sub>\n`].join("\n");
@@ -147,7 +183,8 @@ class Door {
       const declaration = member.declarations.map((handle) => handle.resolve(this.#project)).find((node) => node);
       if (!declaration || !this.#isPublic(declaration, member.name)) return [];
       const comment = this.#comment(member, `${owner}.${member.name}`);
-      return [`| ${code(this.#memberText(member, declaration))} | ${cell(comment)} |`];
+      const text = this.#note(this.#memberText(member, declaration), declaration);
+      return [`| ${code(text)} | ${cell(comment)} |`];
     });
   }
 
@@ -183,7 +220,7 @@ class Door {
     const [, field = ""] = /^Config\.(\w+)$/.exec(name) ?? [];
     const option = Object.entries(OPTIONS).find(([each]) => each === field)?.[1];
     const comment = option ? `${option.help} (\`${option.env}\`)` : written;
-    if (!comment) this.#silent.push(name);
+    if (!comment) this.silent.push(name);
     return comment;
   }
 

@@ -417,6 +417,7 @@ export function flagOf(option: { readonly env: string }): string {
   return `--${option.env.toLowerCase().replaceAll("_", "-")}`;
 }
 
+/** Environment name of an option -> its text. */
 export type Flags = Readonly<Record<string, string | undefined>>;
 
 /**

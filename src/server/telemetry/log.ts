@@ -7,6 +7,7 @@ import { standardOutput } from "./log-output.js";
 export type Log = Logger;
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
+/** The lowest level that is logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A log on standard output, one JSON object for each line. `level` is one of LOG_LEVELS. */
