@@ -171,6 +171,7 @@ describe("the documents", () => {
       promises.map((section) => section.split("\n")[0]),
       listed,
     );
+    assert.equal(promises.length, 12);
     for (const section of promises) {
       const [title = ""] = section.split("\n");
       const parts = ["**Promise.**", "**Example.**", "**Limits**\n\n- ", "**Proved by**\n\n- "];
@@ -216,8 +217,8 @@ describe("the documents", () => {
     const names = readdirSync(join(root, folder)).filter((name) => name !== "README.md");
     const indexed = new Map(
       tableAfter(read(join(folder, "README.md")), "# Decisions").map((row) => {
-        const [, room = "", link = "", status = ""] = row.split(" | ").join("|").split("|");
-        return [/\]\(([^)]+)\)/.exec(link)?.[1] ?? "", { room: room.trim(), link, status: status.trim() }];
+        const [, room = "", link = "", status = ""] = row.split("|").map((cell) => cell.trim());
+        return [/\]\(([^)]+)\)/.exec(link)?.[1] ?? "", { room, link, status }];
       }),
     );
     assert.deepEqual([...indexed.keys()].toSorted(), names.toSorted());
