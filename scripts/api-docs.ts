@@ -113,9 +113,7 @@ class Door {
   /** Types that are named above and not exported. They may change in any release. */
   #others(): string[] {
     const links = [...this.#named].toSorted().map(([name, path]) => `[${code(name)}](../../${path})`);
-    return links.length > 0
-      ? [`Named above, without an export; they may change in any release: ${links.join(", ")}.\n`]
-      : [];
+    return links.length > 0 ? [`Types without an export, which may change in any release: ${links.join(", ")}.\n`] : [];
   }
 
   /** Notes the types of ours that a signature names. */
