@@ -1,8 +1,8 @@
-/* `npm run bench:report`: from results/, bench/README.md, charts, sizes in docs/operations.md. */
+/* `npm run bench:report`: from results/, bench/README.md, charts, sizes in docs/deploy.md. */
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { writeTables } from "../scripts/operations-tables.js";
+import { writeTables } from "../scripts/document-tables.js";
 import { makeReport } from "./load/report-text.js";
 import { RESULTS, readResults } from "./load/results.js";
 import { scenarios } from "./scenarios/all.js";

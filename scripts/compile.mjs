@@ -38,6 +38,7 @@ const PACKAGES_LEFT_OUT = [
   "axe-core",
   "vite",
   "@preact/preset-vite",
+  "typescript",
   "socket.io",
   "socketscaler",
   "@action-validator/core",

@@ -19,8 +19,11 @@ const COLUMNS_MAX = 100;
 /** Documents that keep the rules. The others follow when they are rewritten. */
 const DOCUMENTS = [
   ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
-  ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/embedding.md", "docs/first-hour.md"],
-  "docs/teaching-protocol.md",
+  ...["PROTOCOL.md", "docs/failures.md", "docs/upstream.md", "docs/why-not-an-adapter.md"],
+  ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/configure.md", "docs/deploy.md"],
+  ...["docs/embedding.md", "docs/first-hour.md", "docs/guarantees.md", "docs/measured.md"],
+  ...["docs/observe.md", "docs/security.md", "docs/teaching-protocol.md", "docs/troubleshoot.md"],
+  ...filesIn(["docs/decisions", /\.md$/]),
 ];
 /** Files whose comments and texts keep the rules. */
 const SOURCES = [
@@ -85,14 +88,18 @@ function paragraphs(text) {
   let block;
   let isCode = false;
   let isComment = false;
+  let isMade = false;
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*```/.test(line)) isCode = !isCode;
     if (/^<!--/.test(line)) isComment = true;
+    // Generated from texts that are checked at their source.
+    if (/^<!-- \w+: made from /.test(line)) isMade = true;
+    if (/^<!-- \/\w+ -->/.test(line)) isMade = false;
     // Indented text that continues a paragraph or a list item is no code.
     const isIndented = !block && /^ {4}/.test(line);
-    const isOther = isCode || isComment || isIndented || /^\s*```|^\||^#|^!\[|^<|^\[!/.test(line);
+    const isOther = isCode || isComment || isMade || isIndented || /^\s*```|^\||^#|^!\[|^<|^\[!/.test(line);
     if (/-->\s*$/.test(line)) isComment = false;
-    if (!isCode && /^\|/.test(line))
+    if (!isCode && !isMade && /^\|/.test(line))
       for (const prose of cells(line)) blocks.push({ line: index + 1, prose, isCell: true });
     if (isOther || line.trim() === "" || /^\s*(?:[-*]|\d+\.)\s/.test(line)) block = undefined;
     if (isOther || line.trim() === "") continue;

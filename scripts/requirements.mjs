@@ -23,6 +23,7 @@ const PROGRAMS = {
   haproxy: { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
   caddy: { names: ["caddy"], debian: "caddy", brew: "caddy" },
   python: { names: ["python3"], debian: "python3", brew: "python" },
+  promtool: { names: ["promtool"], debian: "prometheus", brew: "prometheus" },
   chromium: {
     names: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
     debian: "chromium-headless-shell",
@@ -35,6 +36,7 @@ const USERS = {
   "test/support/valkey-server.ts": [process.env.TEST_SERVER === "redis" ? "redis" : "valkey"],
   "test/support/browser.ts": ["chromium"],
   "test/support/python.ts": ["python"],
+  "test/support/promtool.ts": ["promtool"],
   "test/support/balancers.ts": ["nginx", "haproxy", "caddy"],
 };
 

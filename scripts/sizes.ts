@@ -1,7 +1,7 @@
 /*
  * `npm run sizes`: the bytes that a browser loads, uncompressed and with gzip and brotli at their
  * best levels. It measures each kind of the app and the bundled client library, and writes the
- * table of docs/operations.md, which test/sizes.test.ts compares.
+ * table of docs/measured.md, which test/sizes.test.ts compares.
  *
  * A browser that reaches the lane never loads the code for Socket.IO. That has a row of its own.
  */
@@ -14,7 +14,7 @@ import { build } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const page = join(root, "dist", "page");
-const DOCUMENT = join(root, "docs", "operations.md");
+const DOCUMENT = join(root, "docs", "measured.md");
 const MARKER = "<!-- sizes";
 
 /** The largest accepted sizes with brotli. A larger one needs a decision. */

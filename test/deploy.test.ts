@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
+import { RULES } from "../src/protocol/refusal.js";
 import { OPTIONS, readConfig } from "../src/server/config.js";
 
 const deploy = fileURLToPath(new URL("../deploy/", import.meta.url));
@@ -58,7 +59,7 @@ function filledIn(environment: Record<string, string>): Record<string, string> {
   );
 }
 
-/** A drain's bound, as docs/operations.md gives it. */
+/** A drain's bound, as docs/deploy.md gives it. */
 function drainMsMax(environment: Record<string, string>): number {
   const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, filledIn(environment));
   return drainMs + 2 * writeWaitMs + 2 * durabilityWaitMs + 7_000;
@@ -199,8 +200,33 @@ describe("deploy/", () => {
     assert.equal(checked.status, 0, checked.stderr);
   });
 
+  test("the alerts are about metrics and codes that exist, and docs/observe.md lists them", () => {
+    const { groups }: Parsed = parse(read("prometheus/alerts.yml"));
+    const rules: Parsed[] = groups.flatMap((group: Parsed) => group.rules);
+    assert.ok(rules.length > 8);
+    const metrics = ["metrics.ts", "process-metrics.ts"]
+      .map((file) => readFileSync(join(dirname(deploy), "src/server/telemetry", file), "utf8"))
+      .join("\n");
+    for (const { alert, expr, annotations } of rules) {
+      const names = expr.match(/\b(?:socketscaler|process)_\w+/g) ?? ["up"];
+      for (const name of names) assert.ok(name === "up" || metrics.includes(`"${name}"`), `${alert}: ${name}`);
+      for (const [, code = ""] of expr.matchAll(/code="(\w+)"/g)) assert.ok(code in RULES, `${alert}: ${code}`);
+      for (const text of [annotations.summary, annotations.description]) assert.ok(text, alert);
+    }
+    const [, table = ""] = readFileSync(join(deploy, "../docs/observe.md"), "utf8").split("<!-- alerts");
+    assert.deepEqual(
+      Array.from(table.matchAll(/^\| `(\w+)` \|/gm), ([, name]) => name),
+      rules.map(({ alert }) => alert),
+    );
+    const { rule_files: files }: Parsed = parse(read("prometheus/prometheus.yml"));
+    for (const file of files) {
+      const mount = compose.services.prometheus.volumes.find((volume: string) => volume.includes(file));
+      assert.ok(mount?.startsWith(`./prometheus/${file}:/etc/prometheus/${file}`), file);
+    }
+  });
+
   test("every file is there to be found: the documents name each", () => {
-    const documents = readFileSync(join(deploy, "../docs/operations.md"), "utf8");
+    const documents = readFileSync(join(deploy, "../docs/deploy.md"), "utf8");
     for (const file of readdirSync(deploy)) assert.ok(documents.includes(`deploy/${file}`), file);
   });
 });

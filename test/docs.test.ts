@@ -9,7 +9,8 @@ import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
-import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
+import { makeApi } from "../scripts/api-docs.js";
+import { TABLES, withTable } from "../scripts/document-tables.js";
 import { ANSWERS, Refusal } from "../src/protocol/errors.js";
 import { isErrorCode, RULES } from "../src/protocol/refusal.js";
 import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
@@ -23,7 +24,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 const documents = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(root, "docs"))
+  ...readdirSync(join(root, "docs"), { recursive: true })
+    .map(String)
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
   ...readdirSync(join(root, "examples"))
@@ -45,7 +47,7 @@ function tableAfter(text: string, marker: string): string[] {
 
 /** The names of tests, in quotes. */
 function testsNamedIn(text: string): string[] {
-  return Array.from(text.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll("\n", " "));
+  return Array.from(text.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll(/\s+/g, " "));
 }
 
 /** Whether a test of that name is in `source`; a template is named as it is written there. */
@@ -53,6 +55,30 @@ function hasTest(source: string, name: string): boolean {
   return ["test", "describe"].some(
     (call) => source.includes(`${call}("${name}"`) || source.includes(`${call}(\`${name}\``),
   );
+}
+
+/** Each link to a file of tests is followed by names of tests in that file. */
+function assertLinkedTests(text: string, where: string): void {
+  const [, ...linked] = text.split(/\]\(\.\.\/(?=test\/)/);
+  assert.ok(linked.length > 0, `no test named: ${where}`);
+  for (const part of linked) {
+    const file = part.slice(0, part.indexOf(")"));
+    const named = testsNamedIn(part);
+    assert.ok(named.length > 0, `no test named of ${file}: ${where}`);
+    for (const name of named) assert.ok(hasTest(read(file), name), `no such test in ${file}: ${name}`);
+  }
+}
+
+/** The anchors that GitHub makes of a document's headings. One that is there already gets a number. */
+function anchorsOf(text: string): string[] {
+  const anchors: string[] = [];
+  for (const [, heading = ""] of text.replace(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.+)$/gm)) {
+    const words = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const anchor = words.replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
+    const before = anchors.filter((one) => one.replace(/-\d+$/, "") === anchor).length;
+    anchors.push(before > 0 ? `${anchor}-${before}` : anchor);
+  }
+  return anchors;
 }
 
 /** On failure it shows only the lines that differ, and says which script writes them. */
@@ -73,20 +99,23 @@ describe("the documents", () => {
     assert.deepEqual(tableAfter(read("PROTOCOL.md"), "<!-- errors"), rows);
   });
 
-  test("docs/operations.md has the options as they are, and the sizes as they were measured", () => {
-    const text = readFileSync(OPERATIONS, "utf8");
-    assertUpToDate(text, withTables(text), "docs/operations.md", "docs:options");
+  test("docs/configure.md has the options as they are, and docs/deploy.md the sizes as they were measured", () => {
+    for (const table of TABLES) {
+      const text = read(table.document);
+      assertUpToDate(text, withTable(text, table), table.document, "docs:options");
+    }
+    const text = read("docs/configure.md");
     for (const { env } of Object.values(OPTIONS)) assert.match(text, new RegExp(`^\\| \`${env}\``, "m"));
   });
 
-  test("docs/operations.md has the frames a second that the default flush interval allows", () => {
-    const [, frames] = /at most (\d+)\s+frames\s+a\s+second/.exec(read("docs/operations.md")) ?? [];
+  test("docs/deploy.md has the frames a second that the default flush interval allows", () => {
+    const [, frames] = /at most (\d+)\s+frames\s+a\s+second/.exec(read("docs/deploy.md")) ?? [];
     const expected = Math.floor(1_000 / readConfig({}, {}).flushMs);
     assert.equal(Number(frames), expected, `1,000 / FLUSH_MS is ${expected} frames a second, not ${frames}`);
   });
 
-  test("docs/operations.md says of each error code what it comes to", () => {
-    const rows = tableAfter(read("docs/operations.md"), "<!-- failures");
+  test("docs/troubleshoot.md says of each error code what it comes to", () => {
+    const rows = tableAfter(read("docs/troubleshoot.md"), "<!-- failures");
     const named = rows.flatMap((row) =>
       Array.from((row.split("|")[1] ?? "").matchAll(/`([A-Z_]+)`/g), ([, code]) => code),
     );
@@ -94,7 +123,7 @@ describe("the documents", () => {
   });
 
   test("docs/guarantees.md has the bounds on chat and on requests as they are", () => {
-    const rows = tableAfter(read("docs/guarantees.md"), "## What is bounded");
+    const rows = tableAfter(read("docs/guarantees.md"), "### What is bounded");
     const bound = (start: string) => rows.find((row) => row.startsWith(`| ${start}`))?.split(" | ")[1] ?? "";
     const { perSecond, burst } = MESSAGES;
     const characters = MESSAGE_CHARACTERS_MAX.toLocaleString("en");
@@ -122,27 +151,46 @@ describe("the documents", () => {
     }
   });
 
-  test("every link to a file leads to one", () => {
+  test("every link to a file or a heading leads to one", () => {
     for (const document of documents) {
-      for (const [, target = ""] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
-        assert.ok(existsSync(join(root, dirname(document), target)), `${document} links to ${target}`);
+      for (const [link, target = "", heading] of read(document).matchAll(
+        /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g,
+      )) {
+        const path = target ? join(dirname(document), target) : document;
+        assert.ok(existsSync(join(root, path)), `${document} links to ${target}`);
+        if (heading) assert.ok(anchorsOf(read(path)).includes(heading), `${document}: no heading for ${link}`);
       }
     }
   });
 
-  test("every test that a promise, an invariant or a threat names is there", () => {
+  test("docs/guarantees.md gives each promise an example, limits and tests that are in the files it links to", () => {
+    const [, ...sections] = read("docs/guarantees.md").split("\n## ");
+    const promises = sections.filter((section) => section.includes("**Promise.**"));
+    const listed = tableAfter(read("docs/guarantees.md"), "# Guarantees").map((row) => /\[([^\]]+)\]/.exec(row)?.[1]);
+    assert.deepEqual(
+      promises.map((section) => section.split("\n")[0]),
+      listed,
+    );
+    assert.equal(promises.length, 12);
+    for (const section of promises) {
+      const [title = ""] = section.split("\n");
+      const parts = ["**Promise.**", "**Example.**", "**Limits**\n\n- ", "**Proved by**\n\n- "];
+      for (const part of parts) assert.ok(section.includes(part), `${title} lacks ${part}`);
+      const [, proofs = ""] = section.split("**Proved by**");
+      assertLinkedTests(proofs.split("\n###")[0] ?? "", title);
+    }
+  });
+
+  test("every test that an invariant, a threat or a step of the tutorial names is there", () => {
     const files = readdirSync(join(root, "test"), { recursive: true }).map(String);
     const tests = files
       .filter((name) => name.endsWith(".ts"))
       .map((name) => read(join("test", name)))
       .join("\n");
-    const guarantees = read("docs/guarantees.md");
-    const promises = guarantees.split("\n").filter((line) => /^\| \d/.test(line));
-    const [, chaos = ""] = guarantees.split("## What chaos does and judges");
+    const [, chaos = ""] = read("docs/guarantees.md").split("## What chaos does and judges");
     const judged = chaos.split("\n").filter((line) => line.includes('"'));
     assert.ok(judged.length > 0);
     const invariants = tableAfter(read("ARCHITECTURE.md"), "## Invariants");
-    assert.equal(promises.length, 7);
     assert.equal(invariants.length, 11);
     const threats = tableAfter(read("docs/security.md"), "# Security").map((row) => row.split("|").at(-2) ?? "");
     assert.ok(threats.length > 15);
@@ -151,8 +199,8 @@ describe("the documents", () => {
       .filter((paragraph) => /Tests?:/.test(paragraph))
       .map((paragraph) => paragraph.slice(paragraph.search(/Tests?:/)));
     assert.equal(taught.length, STEPS.length);
-    const [, upgrade = ""] = /The\s+refusal\s+is\s+tested\s+(\([^)]*\))/.exec(read("docs/operations.md")) ?? [];
-    for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught, upgrade]) {
+    const [, upgrade = ""] = /The\s+refusal\s+is\s+tested\s+(\([^)]*\))/.exec(read("docs/deploy.md")) ?? [];
+    for (const row of [...invariants, ...judged, ...threats, ...taught, upgrade]) {
       const named = testsNamedIn(row);
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
@@ -161,6 +209,40 @@ describe("the documents", () => {
           (/^the compiler refuses/.test(name) && tests.includes("the compiler refuses a wrong line in"));
         assert.ok(found, `no such test: ${name}`);
       }
+    }
+  });
+
+  test("docs/decisions has short records with a status, all of them in the index, in order", () => {
+    const folder = "docs/decisions";
+    const names = readdirSync(join(root, folder)).filter((name) => name !== "README.md");
+    const indexed = new Map(
+      tableAfter(read(join(folder, "README.md")), "# Decisions").map((row) => {
+        const [, room = "", link = "", status = ""] = row.split("|").map((cell) => cell.trim());
+        return [/\]\(([^)]+)\)/.exec(link)?.[1] ?? "", { room, link, status }];
+      }),
+    );
+    assert.deepEqual([...indexed.keys()].toSorted(), names.toSorted());
+    for (const [index, name] of names.toSorted().entries()) {
+      const number = String(index + 1).padStart(3, "0");
+      assert.ok(name.startsWith(`${number}-`), `${name} is not number ${number}`);
+      const text = read(join(folder, name));
+      const head = /^# (\d{3}\. .+)\n\n- Status: (.+)\n- Date: \d{4}-\d\d-\d\d\n- Room: (.+)\n\n/.exec(text);
+      const { room, link, status } = indexed.get(name) ?? {};
+      assert.deepEqual([head?.[3], head?.[2]], [room, status], `${name}: the index says otherwise`);
+      assert.ok(link?.includes(`[${head?.[1]}]`), `${name}: the index has another title`);
+      assert.match(status ?? "", /^(accepted|superseded by \[\d{3}\]\(.+\))$/, name);
+      const words = text
+        .replaceAll(/\||---/g, " ")
+        .split(/\s+/)
+        .filter(Boolean).length;
+      assert.ok(words <= 150, `${name} has ${words} words`);
+    }
+  });
+
+  test("docs/api is what docs:api makes of the types, and everything has a comment", () => {
+    for (const { document, text, silent } of makeApi()) {
+      assert.deepEqual(silent, [], `${document}: names without a comment`);
+      assertUpToDate(read(document), text, document, "docs:api");
     }
   });
 
@@ -174,16 +256,7 @@ describe("the documents", () => {
       rows.map((row) => row.split(" | ")[0]?.slice(2)),
       [...ids("T", 34), ...ids("S", 48), ...ids("P", 9)],
     );
-    for (const row of rows) {
-      const [, ...linked] = row.split(/\]\(\.\.\/(?=test\/)/);
-      assert.ok(linked.length > 0, `no test named: ${row}`);
-      for (const part of linked) {
-        const file = part.slice(0, part.indexOf(")"));
-        const named = testsNamedIn(part);
-        assert.ok(named.length > 0, `no test named of ${file}: ${row}`);
-        for (const name of named) assert.ok(hasTest(read(file), name), `no such test in ${file}: ${name}`);
-      }
-    }
+    for (const row of rows) assertLinkedTests(row, row);
   });
 
   test("bench/README.md is what bench:report makes of the recorded results", () => {

@@ -1,4 +1,4 @@
-/* How much a browser loads: within its bounds, and as docs/operations.md says. */
+/* How much a browser loads: within its bounds, and as docs/measured.md says. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -31,8 +31,8 @@ describe("what a browser loads", () => {
     assert.ok(socketIo > 35_000, "socket.io-client is in a file of its own");
   });
 
-  test("is what docs/operations.md says, to a twentieth", () => {
-    const text = readFileSync(new URL("../docs/operations.md", import.meta.url), "utf8").split("<!-- sizes")[1] ?? "";
+  test("is what docs/measured.md says, to a twentieth", () => {
+    const text = readFileSync(new URL("../docs/measured.md", import.meta.url), "utf8").split("<!-- sizes")[1] ?? "";
     for (const { name, raw, gzip, brotli, brotliMax } of sizes) {
       const row = text.split("\n").find((line) => line.startsWith(`| ${name} |`));
       assert.ok(row, `no row for ${name}`);

@@ -52,7 +52,7 @@ function head(results: readonly Recorded[]): string[] {
     "npm run bench                          # all, about two hours; nothing else should run",
     "npm run bench -- --only cpu-200,knee   # some; --list shows each with its question",
     "npm run bench -- --quick               # short rounds, to check that it works; records nothing",
-    "npm run bench:report                   # this report and the sizes in docs/operations.md, from results/",
+    "npm run bench:report                   # this report and the sizes in docs/deploy.md, from results/",
     "```",
     "",
     "CPU is the CPU time that the operating system counts for the servers' processes. Trust the ratios",

@@ -3,7 +3,7 @@
  * cells take?
  *
  * In the units that operators plan with. `npm run bench:report` copies the table to
- * docs/operations.md.
+ * docs/deploy.md.
  */
 
 import { Resp } from "../../test/support/resp.js";

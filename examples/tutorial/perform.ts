@@ -21,7 +21,7 @@ export async function perform(step: Step, { isQuick, print, tell }: Performance)
   const startMs = performance.now();
   try {
     const outcome = await Promise.race([step.run(stage), tooLate(stage)]);
-    print(`\n${table(outcome)}  (${((performance.now() - startMs) / 1_000).toFixed(1)} s)\n`);
+    print(`\n${table(outcome, step.other)}  (${((performance.now() - startMs) / 1_000).toFixed(1)} s)\n`);
     return outcome.ourFault === undefined;
   } catch (error) {
     print(`\n${error instanceof Missing || !(error instanceof Error) ? error : error.stack}\n`);

@@ -20,5 +20,7 @@ export interface Step {
   readonly title: string;
   /** A description in one or two sentences. */
   readonly scene: string;
+  /** The name of the other side. Default: naive. */
+  readonly other?: string;
   readonly run: (stage: Stage) => Promise<Outcome>;
 }

@@ -9,7 +9,9 @@
  * Each batch draws its tag at random, so equal version and tag mean equal history.
  */
 
+/** A state of one page. Equal positions mean equal cells. */
 export interface Position {
+  /** The number of batches that changed the page. */
   readonly version: number;
   /** 48 random bits as 8 characters of base64url. */
   readonly tag: string;

@@ -3,6 +3,7 @@
 import type { Bit } from "./bitmap.js";
 import { pageOf } from "./geometry.js";
 
+/** Options of `setAll`. */
 export interface SetAllOptions {
   /** Takes several steps if the changes do not fit into one. Each is all or nothing. */
   readonly split?: boolean;

@@ -4,11 +4,11 @@
  * Each command loads only what it needs, because most of its start is loading.
  */
 
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { DeploymentUnusable } from "../bench/deployment.js";
 import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.js";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
+import { VERSION } from "../server/telemetry/version.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
 import { BadFile } from "../store/transfer/board-file.js";
 import type { TransferChoice } from "./transfer.js";
@@ -21,7 +21,7 @@ let isReported = false;
 
 const program = new Command("socketscaler")
   .description("A shared live board of checkboxes that stays correct on any number of instances.")
-  .version(version())
+  .version(VERSION)
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
@@ -189,10 +189,4 @@ function report(message: string, exitCode: number): number {
   if (!isReported) process.stderr.write(`socketscaler: ${message}\n`);
   isReported = true;
   return exitCode;
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  const parsed: unknown = JSON.parse(text);
-  return typeof parsed === "object" && parsed !== null && "version" in parsed ? String(parsed.version) : "unknown";
 }

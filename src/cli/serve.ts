@@ -6,6 +6,7 @@ import { openStore } from "../server/open-store.js";
 import { nameAt } from "../server/run-instance.js";
 import { type RunningServer, startServer } from "../server/server.js";
 import { createLog } from "../server/telemetry/log.js";
+import { VERSION } from "../server/telemetry/version.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
 import { endSoon, untilSignal } from "./signals.js";
@@ -35,7 +36,7 @@ async function serveOne(config: Config, worker?: Awaited<ReturnType<typeof place
     const { url, metricsUrl } = server;
     const { boards } = config;
     const instance = server.instance.name;
-    log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
+    log.info({ version: VERSION, url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
     await (worker ? worker.asked : untilSignal(log));
     // With the embedded store this is the only instance, so clients cannot move to another.
     await (store.engine === "embedded" ? server.close() : server.drain());

@@ -6,41 +6,53 @@ import type { SetAllOptions } from "../board/steps.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { ErrorCode, Refusal } from "../protocol/refusal.js";
 
+/** Each right includes the ones before it: to view, to write, to act as admin. */
 export type Right = OpenResult["right"];
 
 /** Cells `start` … `end - 1`. */
 export interface CellRange {
+  /** The first cell. */
   readonly start: number;
+  /** The cell after the last one. */
   readonly end: number;
 }
 
 /** If the signal is aborted, the call is given up and rejects with the signal's reason. */
 export interface Abortable {
+  /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Cells or counts that are kept up to date. */
 export interface Watch extends Disposable {
   /**
    * Resolves once the watched cells have loaded. Rejects with a Refusal, or with the reason of the
    * signal.
    */
   readonly ready: Promise<void>;
+  /** Ends the watch. Same as `[Symbol.dispose]`. */
   stop(): void;
 }
 
 /** A cell whose shown value has changed. */
 export interface CellChange {
+  /** The cell, from 0 to `size - 1`. */
   readonly cell: number;
+  /** Whether it is checked now. */
   readonly value: boolean;
   /** Set by this client, or reset because the change was refused. */
   readonly mine: boolean;
 }
 
+/** A change that the server or the library refused. */
 export interface RefusedChange {
+  /** The cell, from 0 to `size - 1`. */
   readonly cell: number;
   /** The value that was refused. */
   readonly value: boolean;
+  /** Why it was refused. */
   readonly code: ErrorCode;
+  /** A sentence for users. */
   readonly message: string;
 }
 
@@ -52,9 +64,11 @@ export interface RefusedChange {
  */
 export type BoardStatus = "connecting" | "joining" | "live" | "closed";
 
+/** Events of a board, and their listeners. */
 export interface BoardEvents {
   /** The shown values of watched cells have changed, or of any cells by this client. */
   change: (changes: readonly CellChange[]) => void;
+  /** `board.status` has changed. */
   status: (status: BoardStatus) => void;
   /** `board.size` has changed. */
   size: (size: number) => void;
@@ -82,6 +96,7 @@ export interface BoardEvents {
 
 /** The counts of a board. Live: its answers change as frames arrive. */
 export interface Overview {
+  /** Number of pages of the board. */
   readonly pages: number;
   /** Number of checked cells on the whole board. */
   readonly total: number;
@@ -95,6 +110,7 @@ export interface Overview {
 
 /** One board of a client. Cells are numbered from 0 to `size - 1`; a page is 65,536 of them. */
 export interface Board extends Disposable {
+  /** Name of the board. */
   readonly name: string;
   /** Resolves when `size` is known. Rejects with a Refusal once the board is closed. */
   readonly ready: Promise<void>;
@@ -104,6 +120,7 @@ export interface Board extends Disposable {
   readonly size: number;
   /** Number of pages; 0 until `ready`. */
   readonly pages: number;
+  /** How far the connection and the watched pages are. */
   readonly status: BoardStatus;
   /** The last right that the server granted, or "view" once the token has expired. */
   readonly right: Right | undefined;

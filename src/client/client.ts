@@ -13,13 +13,17 @@ import { type ConnectionState, NOT_CONNECTED } from "./connection-state.js";
 import type { Line, LineListener } from "./line.js";
 import { LiveBoard } from "./live-board.js";
 
+/** Events of a client, and their listeners. */
 export interface ClientEvents {
+  /** `client.state` has changed. */
   state: (state: ConnectionState) => void;
   /** With `keep`: the delivery of changes that an earlier page left has moved on. */
   earlier: (changes: EarlierChanges) => void;
 }
 
+/** A connection to one of the instances, shared by any number of boards. */
 export interface Client extends Disposable {
+  /** The state of the connection. Replaced when it changes: see the event `state`. */
   readonly state: ConnectionState;
   /**
    * With `remember`: the visitor's secret id. Send it to your own server only, which names the

@@ -10,10 +10,13 @@ export type GetToken = () => string | Promise<string>;
 
 /** Changes that an earlier page of this browser could not deliver while it was open. */
 export interface EarlierChanges {
+  /** Name of the board. */
   readonly board: string;
-  /** Cells whose change still waits, is in the store, or was refused or too old to be sent. */
+  /** Cells whose change still waits. */
   readonly waiting: number;
+  /** Cells whose change is in the store. */
   readonly delivered: number;
+  /** Cells whose change was refused, or too old to be sent. */
   readonly lost: number;
 }
 
@@ -27,6 +30,7 @@ export interface KeptSession {
 
 /** Keeps waiting changes outside of the page: see `keepChanges`. */
 export interface ChangeKeeper {
+  /** Called by the library when a board begins a session. */
   begin(board: string, session: string): KeptSession;
   /** Delivers what earlier pages left, until the returned function is called. */
   recover(parts: {
@@ -36,6 +40,7 @@ export interface ChangeKeeper {
   }): () => void;
 }
 
+/** Options of `connect`. */
 export interface ConnectOptions {
   /**
    * Keeps changes that wait, so that they outlive a page that is reloaded, closed or crashes. Made

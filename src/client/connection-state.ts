@@ -2,7 +2,9 @@
 
 import type { ErrorBody } from "../protocol/refusal.js";
 
+/** The state of a client's connection. */
 export interface ConnectionState {
+  /** Whether there is a connection. */
   readonly connected: boolean;
   /** The instance's URL, while connected. */
   readonly url: string | undefined;

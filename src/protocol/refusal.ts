@@ -64,6 +64,7 @@ export const RULES = {
   CLOSED: UNKNOWN,
 } satisfies Record<string, ErrorRule>;
 
+/** A stable name of an error. PROTOCOL.md and docs/troubleshoot.md list what each one means. */
 export type ErrorCode = keyof typeof RULES;
 
 /** Of the errors that a client finds itself. A server sends the message with its own. */
@@ -86,8 +87,11 @@ export function addMessages(others: Partial<Record<ErrorCode, string>>): void {
 
 /** An error on the wire. */
 export interface ErrorBody {
+  /** Programs decide by the code. */
   readonly code: ErrorCode;
+  /** A sentence for users. It may change in any release. */
   readonly message: string;
+  /** Milliseconds to wait before the next attempt. */
   readonly retryAfterMs?: number;
   /** The cells of the request that failed. Absent if the whole request failed. */
   readonly cells?: readonly number[];
@@ -106,7 +110,9 @@ interface RefusalOptions {
 
 /** An error that is reported to the peer by its code. */
 export class Refusal extends Error {
+  /** Programs decide by the code. The message is for users. */
   readonly code: ErrorCode;
+  /** Milliseconds to wait before the next attempt. Undefined if the peer gave none. */
   readonly retryAfterMs: number | undefined;
   /**
    * The cells that were refused, at most as many as one write can have. Undefined if the refusal is
@@ -127,6 +133,7 @@ export class Refusal extends Error {
     this.board = board;
   }
 
+  /** Whether the request may have taken effect, and whether to send it again. */
   get rule(): ErrorRule {
     return RULES[this.code];
   }
@@ -142,6 +149,7 @@ export class Refusal extends Error {
     return new Refusal(code, { message, retryAfterMs, cause, cells, board });
   }
 
+  /** The refusal as it is sent: without its stack, board and cause. */
   toBody(): ErrorBody {
     const { code, message, retryAfterMs, cells } = this;
     return {

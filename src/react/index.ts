@@ -25,12 +25,14 @@ export type { BoardView } from "./range-view.js";
 /** Null outside of a provider. */
 const ClientContext = createContext<Client | undefined | null>(null);
 
+/** Properties of `BoardsProvider`. */
 export interface BoardsProviderProps {
   /**
    * Created once by `connect`, outside of components. The provider does not close it. Undefined on
    * a server that renders the page, which connects to nothing.
    */
   readonly client: Client | undefined;
+  /** The components that use the client. */
   readonly children?: ReactNode;
 }
 
@@ -39,9 +41,14 @@ export function BoardsProvider({ client, children }: BoardsProviderProps) {
   return createElement(ClientContext.Provider, { value: client }, children);
 }
 
+/** Options of `useBoard`. */
 export interface UseBoardOptions {
-  /** Shows cells `start` … `end - 1`, at most 262,144. Default: the whole board. */
+  /** The first cell to show. Default: 0. */
   readonly start?: number | undefined;
+  /**
+   * The cell after the last one to show, at most 262,144 cells after `start`. Default: the end of
+   * the board.
+   */
   readonly end?: number | undefined;
   /**
    * The cells to show until the range is loaded, and in the markup of a server: cell `start + i` is

@@ -11,11 +11,13 @@ import type { Refusal } from "../protocol/refusal.js";
 import type { BoardSource, Shown, SourceBoard } from "./board-source.js";
 import { NO_BOARD } from "./no-client.js";
 
+/** A range of a board, as a component shows it. Never changed, only replaced. */
 export interface BoardView {
   /** Item i is cell `start + i`; undefined until it is loaded. Empty until `size` is known. */
   readonly cells: readonly (boolean | undefined)[];
-  /** Cells `start` … `end - 1` are shown. The range ends with the board. */
+  /** The first cell that is shown. */
   readonly start: number;
+  /** The cell after the last one that is shown. The range ends with the board. */
   readonly end: number;
   /** Cells of the board; 0 until it is known. */
   readonly size: number;

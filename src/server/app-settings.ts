@@ -54,7 +54,7 @@ interface Texts {
 
 /** Each field takes the same values as its environment variable. */
 export type InstanceFields = {
-  readonly [Field in InstanceField]?: (Field extends keyof Texts ? Texts[Field] : string) | undefined;
+  readonly [Field in keyof typeof INSTANCE_FIELDS]?: (Field extends keyof Texts ? Texts[Field] : string) | undefined;
 };
 
 const FIELDS = Object.keys(INSTANCE_FIELDS).filter((name): name is InstanceField => name in INSTANCE_FIELDS);

@@ -22,13 +22,14 @@ import type { HostedBoard } from "./pages/pages.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
+/** Options of `attachBoards`. docs/configure.md describes each option in full. */
 export interface AttachBoardsOptions extends InstanceFields {
   /** Board name -> number of cells. A board that the store knows as a larger one stays larger. */
   readonly boards: Readonly<Record<string, number>>;
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Other options from docs/operations.md by their environment names, such as
+   * Other options from docs/configure.md by their environment names, such as
    * `{ DRAIN_MS: "5000" }`. An option that is unknown, has its own field or has no effect in your
    * app is refused.
    */
@@ -45,7 +46,9 @@ export interface AttachBoardsOptions extends InstanceFields {
   readonly teaching?: boolean;
 }
 
+/** The boards in your app, as your server code uses them. */
 export interface AttachedBoards {
+  /** The parts of this instance, for tests and tools. They may change in any release. */
   readonly instance: Instance;
   /**
    * A board to read, write and listen to. Each call returns the same object. Throws UNKNOWN_BOARD.

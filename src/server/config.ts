@@ -331,7 +331,7 @@ const TABLE = {
     env: "DRAIN_MS",
     fallback: "10000",
     help: "Time over which clients are moved to other instances before this one stops",
-    reason: "Moves 1,000 clients at 100 per second; for measurements, see Drain in docs/operations.md",
+    reason: "Moves 1,000 clients at 100 per second; docs/measured.md has a measurement",
     ...whole(0, 3_600_000, "ms"),
   },
   origins: {
@@ -409,6 +409,7 @@ type ValueOf<Row extends Option> =
 /** The value of each option. Only options without a fallback can be undefined. */
 export type Config = { readonly [Name in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Name]> };
 
+/** Every option of an instance, with its environment variable, default and help. */
 export const OPTIONS: Readonly<Record<keyof Config, Option>> = TABLE;
 
 /** The flag, such as `--writes-per-second` for WRITES_PER_SECOND. */
@@ -416,6 +417,7 @@ export function flagOf(option: { readonly env: string }): string {
   return `--${option.env.toLowerCase().replaceAll("_", "-")}`;
 }
 
+/** Environment name of an option -> its text. */
 export type Flags = Readonly<Record<string, string | undefined>>;
 
 /**

@@ -21,12 +21,17 @@ import { joinNeighbours, type WorkerPlace } from "./sockets/neighbours.js";
 import { createSocketServer } from "./sockets/sockets.js";
 import type { Log } from "./telemetry/log.js";
 
+/** An instance that listens. */
 export interface RunningServer {
+  /** The port that it listens on. */
   readonly port: number;
+  /** Its URL on this machine. */
   readonly url: string;
   /** URL of /metrics and /cluster, if they have their own port. */
   readonly metricsUrl: string | undefined;
+  /** The parts of this instance, for tests and tools. They may change in any release. */
   readonly instance: Instance;
+  /** The Socket.IO server, for namespaces of your own. */
   readonly io: SocketServer;
   /** Connections at both doors. */
   online(): number;
@@ -39,11 +44,17 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Options of `startServer`. */
 export interface ServerOptions {
+  /** Made by `readConfig`. */
   readonly config: Config;
+  /** Made by `openStore`. The server does not close it. */
   readonly store: Store;
+  /** Made by `createLog`, or a pino logger of your own. */
   readonly log: Log;
+  /** The folder of the built app: `dist/page` of this package. */
   readonly pageFolder: string;
+  /** URLs of the instances that `/demo` shows side by side. Default: none. */
   readonly demoUrls?: () => readonly string[];
   /** The instance's place among the workers that share the port. */
   readonly worker?: WorkerPlace | undefined;

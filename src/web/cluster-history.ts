@@ -42,6 +42,11 @@ export function healthOf({ storeAvailable, heardMsAgo, loopDelayMs, flushMs }: I
   return loopDelayMs > LATE_MS || flushMs > FULL_FLUSH_MS ? "busy" : "healthy";
 }
 
+/** More than one during an upgrade; "?" for 0.2.0 and older. */
+export function versionsOf(instances: readonly InstanceSample[]): string[] {
+  return [...new Set(instances.map(({ version }) => version))].sort();
+}
+
 /** One measure over time, of one instance or, without an id, the sum of all. */
 export function lineOf({ past }: ClusterHistory, measure: Measure, id?: string): number[] {
   return past.map((samples) =>
@@ -68,6 +73,7 @@ function sampleOf(instance: unknown) {
   return {
     id: instance.id,
     name: instance.name,
+    version: typeof instance.version === "string" ? instance.version : "?",
     storeAvailable: instance.storeAvailable === true,
     heardMsAgo: number("heardMsAgo"),
     clients: number("clients"),

@@ -13,6 +13,7 @@ import {
   type Measure,
   NO_HISTORY,
   pointsOf,
+  versionsOf,
   withAnswer,
 } from "./cluster-history.js";
 import { SiteHeader } from "./site-header.js";
@@ -50,6 +51,9 @@ const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHist
   Uptime: ({ upSeconds }) => duration(upSeconds),
 };
 
+/** Shown only during an upgrade, because the table is wide. */
+const VERSION: typeof COLUMNS = { Version: ({ version }) => version };
+
 function Cluster() {
   const [history, setHistory] = useState<ClusterHistory>(NO_HISTORY);
   const [isLost, setLost] = useState(false);
@@ -65,6 +69,7 @@ function Cluster() {
     return () => clearTimeout(timer);
   }, []);
   const { instances, self, warning } = history;
+  const columns = versionsOf(instances).length > 1 ? { ...COLUMNS, ...VERSION } : COLUMNS;
   return (
     <>
       <SiteHeader page="Cluster">
@@ -97,7 +102,7 @@ function Cluster() {
           <table>
             <thead>
               <tr>
-                {["Instance", ...Object.keys(COLUMNS)].map((head) => (
+                {["Instance", ...Object.keys(columns)].map((head) => (
                   <th key={head} scope="col">
                     {head}
                   </th>
@@ -111,7 +116,7 @@ function Cluster() {
                     {instance.name}
                     {instance.id === self && <span class="self"> (this one)</span>}
                   </th>
-                  {Object.entries(COLUMNS).map(([head, show]) => (
+                  {Object.entries(columns).map(([head, show]) => (
                     <td key={head}>{show(instance, history)}</td>
                   ))}
                 </tr>
@@ -137,8 +142,9 @@ function summary(instances: readonly InstanceSample[]): string {
   if (instances.length === 0) return "Loading …";
   const troubled = instances.filter((instance) => healthOf(instance) !== "healthy").length;
   const all = countOf(instances.length, "instance");
-  if (instances.length === 1) return `${all}, ${troubled === 0 ? "" : "not "}healthy`;
-  return troubled === 0 ? `${all}, all healthy` : `${all}, ${troubled} not healthy`;
+  const version = `, version ${versionsOf(instances).join(", ")}`;
+  if (instances.length === 1) return `${all}, ${troubled === 0 ? "" : "not "}healthy${version}`;
+  return `${all}, ${troubled === 0 ? "all" : `${troubled} not`} healthy${version}`;
 }
 
 function count(value: number): string {

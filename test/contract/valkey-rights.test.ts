@@ -19,10 +19,10 @@ import { startCluster } from "../support/valkey-cluster.js";
 import { type Engine, type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const page = { board: "main", page: 0 };
-/** As docs/operations.md gives it. */
+/** As docs/configure.md gives it. */
 const RULES =
   /^ {4}user boards (.*)$/m
-    .exec(readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8"))?.[1]
+    .exec(readFileSync(new URL("../../docs/configure.md", import.meta.url), "utf8"))?.[1]
     ?.replace(" +waitaof", "")
     .split(" ") ?? [];
 

@@ -1,6 +1,7 @@
 /* GET /cluster: what every instance knows of all. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { GONE_MS, INSTANCES_MAX, LocalRoll } from "../../src/store/roll.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
@@ -17,6 +18,7 @@ interface Told {
   readonly instances: {
     readonly id: string;
     readonly name: string;
+    readonly version: string;
     readonly clients: number;
     readonly watches: number;
     readonly pages: number;
@@ -60,6 +62,8 @@ describe("GET /cluster", () => {
       const [seen] = (await told(other)).instances;
       return seen?.clients === 1 && seen.watches === 1 && seen.pages === 1 && seen.writesPerSecond > 0;
     });
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    for (const each of (await told(one.url)).instances) assert.equal(each.version, version);
     assert.notEqual((await told(one.url)).self, (await told(other)).self);
     client.close();
     await one.stop();

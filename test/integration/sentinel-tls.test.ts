@@ -19,9 +19,9 @@ import { until } from "../support/until.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 import { startWatchedPair } from "../support/watched-pair.js";
 
-const document = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+const document = readFileSync(new URL("../../docs/configure.md", import.meta.url), "utf8");
 const WAITAOF = SERVER === "redis-server" ? " +waitaof" : "";
-/** As docs/operations.md gives them; Redis 7.0 does not know one command. */
+/** As docs/configure.md gives them; Redis 7.0 does not know one command. */
 const BOARDS_USER = /^ {4}(user boards .*)$/m.exec(document)?.[1]?.replace(WAITAOF, "");
 const SENTINEL_USER = /^ {4}(user finder .*)$/m.exec(document)?.[1];
 

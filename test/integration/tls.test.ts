@@ -12,9 +12,9 @@ import { until } from "../support/until.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 import { startWatchedPair } from "../support/watched-pair.js";
 
-/** As docs/operations.md gives it; without the one command that Redis 7.0 does not know. */
+/** As docs/configure.md gives it; without the one command that Redis 7.0 does not know. */
 const USER = /^ {4}(user boards .*)$/m
-  .exec(readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8"))?.[1]
+  .exec(readFileSync(new URL("../../docs/configure.md", import.meta.url), "utf8"))?.[1]
   ?.replace(SERVER === "redis-server" ? " +waitaof" : "", "");
 
 describe("Valkey over TLS", () => {

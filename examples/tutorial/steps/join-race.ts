@@ -46,7 +46,7 @@ export const joinRace: Step = {
 };
 
 /** The number of newcomers whose screen lacks the click that was made while they joined. */
-interface Lacking {
+export interface Lacking {
   readonly atFirst: number;
   readonly later: number;
 }
@@ -74,7 +74,7 @@ async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
 }
 
 /** The same. An instance reads a page for its first client, so each newcomer gets a page. */
-async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
+export async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
   const valkey = await stage.valkey();
   const cells = newcomers * PAGE_CELLS;
   const { store, instance } = await stage.oursBehind((real) => new SlowStore(real), valkey.url, cells);

@@ -29,8 +29,11 @@ export interface Permit {
   readonly mayWrite?: (write: ProposedWrite) => WriteConsent | Promise<WriteConsent>;
 }
 
+/** A write of one client, before it goes to the store. */
 export interface ProposedWrite {
+  /** Name of the board. */
   readonly board: string;
+  /** The cells and their new values, in the order of the write. */
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
 }
 

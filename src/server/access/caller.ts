@@ -3,7 +3,9 @@
 import type { IncomingMessage } from "node:http";
 import { parseCookie } from "cookie";
 
+/** A visitor who opens a socket or sends an HTTP request, as `authorise` sees them. */
 export interface Caller {
+  /** The door: a live connection of any kind, or an HTTP request. */
   readonly via: "socket" | "http";
   /**
    * The token from the handshake's `auth` or from `Authorization: Bearer`. It has been verified if
@@ -16,6 +18,7 @@ export interface Caller {
    * The HTTP request, or the one that opened the socket, with everything that your middleware set.
    */
   readonly request: IncomingMessage;
+  /** The cookies of that request, by name. */
   readonly cookies: Readonly<Record<string, string | undefined>>;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Bit } from "../../board/bitmap.js";
 
+/** Each right includes the ones before it: to view, to write, to act as admin. */
 export type Right = "view" | "write" | "admin";
 
 /** The subject of a token or permit that names none. */

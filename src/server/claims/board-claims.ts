@@ -12,6 +12,7 @@ import type { Writer } from "../writes/writer.js";
 
 /** A cell that belongs to somebody. */
 export interface BoardClaim {
+  /** The cell, from 0 to `size - 1`. */
   readonly cell: number;
   /** The owner's name in the store: compare it with `ownerOf({ subject })`. */
   readonly owner: string;

@@ -21,8 +21,11 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard, Pages } from "../pages/pages.js";
 import type { HubUse } from "../pages/shared-hubs.js";
 
+/** A change of one page, as a listener gets it. */
 export interface BoardChange {
+  /** Name of the board. */
   readonly board: string;
+  /** The page, a block of 65,536 cells, that has all changed cells. */
   readonly page: number;
   /**
    * delta     one commit: the batch of all clients that wrote to the page at that moment

@@ -28,6 +28,7 @@ import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-q
 /** Pages whose heads are requested in one round trip. */
 const HEADS_MAX = 1_024;
 
+/** Options of `onChange`. */
 export interface ListenOptions {
   /**
    * The cells to report. Default: the whole board, also as it grows, up to 67,108,864 cells.
@@ -43,15 +44,19 @@ export interface ListenOptions {
 /** Without a user, the app itself owns what it checks. */
 export interface ServerSetOptions extends SetAllOptions, ForUser {}
 
+/** A listener that `onChange` added. */
 export interface Listening {
   /**
    * Resolves when all commits from then on are reported. Pending while the store is unavailable.
    */
   readonly ready: Promise<void>;
+  /** Removes the listener. */
   stop(): void;
 }
 
+/** A board for your server code. `attachBoards` makes it: see `board(name)`. */
 export class ServerBoard {
+  /** Name of the board. */
   readonly name: string;
   readonly #instance: Instance;
   readonly #board: HostedBoard;
@@ -243,11 +248,12 @@ export class ServerBoard {
     };
   }
 
-  /** The board has another size. */
+  /** Called by SocketScaler when the board has another size. */
   resized(): void {
     for (const queue of this.#queues) queue.resized();
   }
 
+  /** Called by SocketScaler when the app ends. Removes all listeners. */
   close(): void {
     for (const queue of this.#queues) queue.stop();
     this.#queues.clear();

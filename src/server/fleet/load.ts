@@ -4,6 +4,7 @@ import type { InstanceRecord } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import { LoopDelay } from "../telemetry/loop-delay.js";
 import { residentBytes } from "../telemetry/process-metrics.js";
+import { VERSION } from "../telemetry/version.js";
 
 interface Totals {
   readonly writes: number;
@@ -45,6 +46,7 @@ export class Load {
     return {
       name: instance.name,
       engine: instance.store.engine,
+      version: VERSION,
       upSeconds: Math.round((ms - this.#startedMs) / 1_000),
       clients: this.#online(),
       watches: watchers,

@@ -23,7 +23,9 @@ type AdminAction = (typeof ADMIN_ACTIONS)[number];
 
 /** Cells `start` … `end - 1` of a board. */
 export interface Region {
+  /** The first cell. */
   readonly start: number;
+  /** The cell after the last one. */
   readonly end: number;
 }
 

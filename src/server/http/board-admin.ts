@@ -17,6 +17,7 @@ import { type Actor, audited, empty } from "./admin.js";
 /** After this, every instance has taken up a change, and answered its last writes from before. */
 const TAKEN_UP_MS = 8_000;
 
+/** Rules of a board that is added while instances run. */
 export interface BoardRules {
   /** Its rule of claims, as in CLAIMS: `""` for claims without an end, `5m` or `lease:10s`. */
   readonly claims?: string | undefined;

@@ -89,6 +89,8 @@ const amount = z.number().min(0);
 const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
+  /** Undefined if it is 0.2.0 or older. */
+  version: z.string().max(64).optional(),
   upSeconds: amount,
   /** Number of sockets. */
   clients: amount,

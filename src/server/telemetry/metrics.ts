@@ -12,6 +12,7 @@ import type { ResyncCause } from "../pages/follower.js";
 import type { PageFrame } from "../pages/recipient.js";
 import { LoopDelay } from "./loop-delay.js";
 import { type MetricParts, sampledCounter, sampledGauge, sampleProcess } from "./process-metrics.js";
+import { VERSION } from "./version.js";
 
 interface Gauged {
   readonly pages: number;
@@ -127,6 +128,10 @@ export class Metrics {
       { merge: "max", label: "quantile" },
     );
     sampleProcess(registry);
+    sampledGauge(registry, "socketscaler_build_info", "Always 1; the label is the version", () => ({ [VERSION]: 1 }), {
+      merge: "max",
+      label: "version",
+    });
   }
 
   hookFailed(hook: string): void {

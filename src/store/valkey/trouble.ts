@@ -39,7 +39,7 @@ export class Silent extends Error {
 const REMEDIES: Readonly<Record<string, string>> = {
   WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
   NOAUTH: "Write the user and password into VALKEY_URL, as in valkey://user:password@host",
-  NOPERM: "Give the user of VALKEY_URL the rights that docs/operations.md lists",
+  NOPERM: "Give the user of VALKEY_URL the rights that docs/configure.md lists",
   LOADING: "Wait until the server has loaded its data",
   MASTERDOWN: "It is a replica without its primary. Bring the primary back, or name it in VALKEY_URL",
   READONLY: "It is a replica. Name the primary in VALKEY_URL, or use valkey+sentinel://",

@@ -37,7 +37,7 @@ interface Listed {
 
 const document = readFileSync(fileURLToPath(new URL("../../../PROTOCOL.md", import.meta.url)), "utf8");
 const [, exchange = ""] = document.split("### An exchange, byte by byte");
-const [worked = ""] = exchange.split("\n## ");
+const [worked = ""] = exchange.split(/\n##+ /);
 const listed = Array.from(worked.matchAll(/^```\n([\s\S]*?)^```$/gm), ([, block = ""]) => block)
   .flatMap((block) => block.split("\n\n"))
   .map(read);

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { healthOf, lineOf, NO_HISTORY, pointsOf, SAMPLES_MAX, withAnswer } from "../../../src/web/cluster-history.js";
+import {
+  healthOf,
+  lineOf,
+  NO_HISTORY,
+  pointsOf,
+  SAMPLES_MAX,
+  versionsOf,
+  withAnswer,
+} from "../../../src/web/cluster-history.js";
 
 const instance = (id: string, more: Record<string, unknown> = {}) => ({
   id,
@@ -28,6 +36,12 @@ describe("the history of the cluster", () => {
     assert.equal(lineOf(history, "writesPerSecond", "a").at(-1), 0);
     for (const answer of [undefined, null, "x", {}, { instances: {} }])
       assert.equal(withAnswer(history, answer), undefined);
+  });
+
+  test("names each version once, also that of an instance which does not state it", () => {
+    const answers = [instance("a", { version: "0.3.0" }), instance("b"), instance("c", { version: "0.3.0" })];
+    const { instances = [] } = withAnswer(NO_HISTORY, { instances: answers }) ?? {};
+    assert.deepEqual(versionsOf(instances), ["0.3.0", "?"]);
   });
 
   test("says which instance is not healthy, and why", () => {

@@ -1,4 +1,4 @@
-/* The metrics as others know them: the table of docs/operations.md and the dashboard name what is there, and all of it. */
+/* The metrics as others know them: the table of docs/observe.md and the dashboard name what is there, and all of it. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -34,11 +34,11 @@ interface Dashboard {
 }
 
 describe("the metrics", () => {
-  test("are in the table of docs/operations.md as they are", () => {
+  test("are in the table of docs/observe.md as they are", () => {
     const rows = registry.getMetricsAsArray().map(({ name, help }) => {
       return `| \`${name}\` | ${kindOf(registry.getSingleMetric(name))} | ${help} |`;
     });
-    const lines = read("docs/operations.md").split("<!-- metrics")[1]?.split("\n") ?? [];
+    const lines = read("docs/observe.md").split("<!-- metrics")[1]?.split("\n") ?? [];
     const table = lines.slice(lines.findIndex((line) => line.startsWith("| ---")) + 1);
     assert.deepEqual(
       table.slice(
