@@ -28,6 +28,10 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
     http: 404,
     message: "The board has no such page. GET /boards/:board gives the number of pages.",
   },
+  UNKNOWN_POSITION: {
+    http: 410,
+    message: "The store does not know the page at this position. Read the page, and continue from its ETag.",
+  },
   BOARD_TOO_LARGE: {
     http: 413,
     message: "This board is too large for one response. Read its pages at /boards/:board/pages/:page.",

@@ -78,6 +78,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["METRICS_PORT", "your own middleware in front of /metrics and /cluster, which are routes of your app"],
   ["METRICS_HOST", "your own middleware in front of /metrics and /cluster, which are routes of your app"],
   ["WORKERS", "several processes of your app with one `valkeyUrl`"],
+  ["VIEW", "the option `view` of `connect` in your own web pages"],
   ["TRUSTED_PROXIES", "the setting `trust proxy` of your Express app"],
   ["UPSTREAM_URL", "`socketscaler serve` for a relay"],
   ["MESSAGE_BYTES", "the option `maxHttpBufferSize` of your Socket.IO server"],

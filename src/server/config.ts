@@ -264,6 +264,18 @@ const TABLE = {
     },
     expected: "addresses or ranges such as 10.0.0.1 or 10.0.0.0/8, separated by commas",
   },
+  trustedCaches: {
+    env: "TRUSTED_CACHES",
+    placeholder: "address,…",
+    fallback: "",
+    help: "Shared caches and CDNs in front, whose reads do not count against HTTP_PER_MINUTE: addresses or ranges as in TRUSTED_PROXIES",
+    reason: "One read through a cache may answer thousands of viewers, but only you know which addresses are caches",
+    parse: (value) => {
+      const caches = value === "" ? [] : value.split(",").map((cache) => cache.trim());
+      return trustIn(caches) && caches;
+    },
+    expected: "addresses or ranges such as 10.0.0.1 or 10.0.0.0/8, separated by commas",
+  },
   connectionsPerAddress: {
     env: "CONNECTIONS_PER_ADDRESS",
     fallback: "500",
@@ -284,6 +296,15 @@ const TABLE = {
     help: "Maximum requests to /boards and /state per minute from one address, over all instances on one Valkey; also sets each instance's pace for HTTP requests",
     reason: "50 per second, as for new connections; the app needs only a few to load",
     ...whole(1, 100_000_000),
+  },
+  view: {
+    env: "VIEW",
+    placeholder: "way",
+    fallback: "live",
+    help: "How the app reads: live (over a socket), or feed (by requests that shared caches answer, until the first change)",
+    reason: "A socket shows changes sooner; a feed lets a cache serve a crowd, up to two seconds late",
+    parse: (value) => (["live", "feed"] as const).find((way) => way === value),
+    expected: "live or feed",
   },
   watchedPages: {
     env: "WATCHED_PAGES",

@@ -13,8 +13,9 @@ import { type Config, UNSEEN_MS } from "./config.js";
 import type { ConnectionLimits } from "./connections/connections.js";
 import { HttpGate } from "./connections/gate.js";
 import { Fleet } from "./fleet/fleet.js";
+import { readersOf } from "./http/shared-caches.js";
 import { Instance } from "./instance/instance.js";
-import type { Trust } from "./limits/client-address.js";
+import { type Trust, trustIn, trustNobody } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
 import type { Rate } from "./limits/token-bucket.js";
 import type { FanOutLimits } from "./pages/fan-out.js";
@@ -155,6 +156,7 @@ export function httpOptions(config: Config, store: Store, trust: Trust) {
       store instanceof ValkeyStore
         ? (address: string, windowMs: number) => store.countRequest(address, windowMs)
         : undefined,
+    caching: { readers: readersOf(config.origins), trusted: trustIn(config.trustedCaches) ?? trustNobody },
     teaching: true,
     forOperators: config.metricsPort === undefined,
   };

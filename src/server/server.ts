@@ -82,7 +82,7 @@ const CLOSING_MS_MAX = 2_000;
 /** Rejects with the system's error if it cannot listen on the port. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder, silentMsMax = SILENT_MS_MAX, demoUrls = () => [] } = options;
-  const { basePath, frameOrigins } = config;
+  const { basePath, frameOrigins, view: reading } = config;
   let listening: HttpServer | undefined;
   const address = () => listening?.address() ?? { port: config.port };
   const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
@@ -91,7 +91,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath, frameOrigins });
+  const app = createApp(instance, view, {
+    ...httpDoor,
+    trust,
+    pageFolder,
+    demoUrls,
+    basePath,
+    frameOrigins,
+    view: reading,
+  });
   const http = createServer(
     {
       headersTimeout: silentMsMax,
@@ -151,6 +159,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const close = () => {
     closing ??= (async () => {
       instance.departures.begin();
+      instance.departures.endRequests();
       doors.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
       // Lets the answers to the last commits be sent before the connections are closed.

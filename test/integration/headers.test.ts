@@ -65,19 +65,28 @@ describe("the headers of every answer", () => {
 
   const script = readdirSync(join(pageFolder, "assets")).find((name) => name.endsWith(".js"));
   const kept = { "cache-control": "no-cache" };
+  const refused = { "cache-control": "no-store" };
+  /** About a board that everyone may view: shared caches may keep it, and other websites may read it. */
+  const shared = {
+    "cache-control": "public, max-age=0, s-maxage=1, stale-while-revalidate=5",
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "ETag",
+  };
   for (const [path, others, status = 200] of [
     ["/", kept],
     ["/demo", kept],
     [`/assets/${script}`, { "cache-control": "public, max-age=31536000, immutable" }],
     ["/boards", {}],
-    ["/boards/main", {}],
-    ["/boards/main/pages/0", kept],
+    ["/boards/main", shared],
+    ["/boards/main/pages/0", shared],
+    ["/boards/main/counts", shared],
+    ["/boards/main/pages/0/since/9.AAAABBBB", refused, 410],
     ["/state", {}],
     ["/health", {}],
     ["/ready", {}],
-    ["/nowhere", {}, 404],
-    ["/boards/nowhere", {}, 404],
-    ["/boards/main/frozen", {}, 403],
+    ["/nowhere", refused, 404],
+    ["/boards/nowhere", refused, 404],
+    ["/boards/main/frozen", refused, 403],
   ] as const) {
     test(`of ${path.replace(script ?? "", "…")} are those expected, and no others`, async () => {
       const answer = await fetch(`${instance.url}${path}`);

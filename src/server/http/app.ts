@@ -21,6 +21,7 @@ interface AppOptions extends HttpOptions {
    */
   readonly demoUrls: () => readonly string[];
   readonly basePath: string;
+  readonly view: "live" | "feed";
   /** Origins whose pages may frame the app, or `*`. */
   readonly frameOrigins: readonly string[];
 }

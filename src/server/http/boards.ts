@@ -5,6 +5,7 @@ import express, { type Request, type Response, Router } from "express";
 import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
+import { formatRule } from "../../store/claims.js";
 import { formatDurability } from "../../store/durability.js";
 import { actOnClaims, type ClaimAction, listClaims, ownerOf } from "../claims/board-claims.js";
 import { visitorOwner } from "../claims/owners.js";
@@ -22,11 +23,14 @@ import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
 import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "./admin.js";
 import { deleteBoard, putBoard } from "./board-admin.js";
+import { countsSender } from "./counts-sender.js";
+import { feedSender } from "./feed-sender.js";
 import { overviewPicture } from "./overview-picture.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
 import { previewSender } from "./preview.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
 
 const BODY_BYTES_MAX = 16_384;
 /** For as many cells as one write may have. */
@@ -37,7 +41,7 @@ const HISTORY_WORK = 20;
 const ACTIVITY_WORK = 40;
 const KIB = 1_024;
 
-export function boardsRouter(instance: Instance): Router {
+export function boardsRouter(instance: Instance, caching: CacheRules): Router {
   const router = Router();
   router.get("/boards", (_, response) => {
     const visitor = visitorOf(response);
@@ -45,7 +49,9 @@ export function boardsRouter(instance: Instance): Router {
     response.json({ boards: seen.map((board) => describeBoard(instance, board)) });
   });
   router.get("/boards/:board", (request, response) => {
-    response.json(describeBoard(instance, boardFor(instance, response, request.params.board, "view")));
+    const board = boardFor(instance, response, request.params.board, "view");
+    setCaching(instance, response, board, caching, FOR_A_SECOND);
+    response.json(describeBoard(instance, board));
   });
   router.put("/boards/:board", express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
     const { board: name } = request.params;
@@ -59,9 +65,11 @@ export function boardsRouter(instance: Instance): Router {
     await deleteBoard(instance, String(request.params.board), actorOf(request, response));
     response.json({ ok: true });
   });
-  router.get("/boards/:board/pages/:page", pageSender(instance));
+  router.get("/boards/:board/pages/:page", pageSender(instance, caching));
+  router.get("/boards/:board/pages/:page/since/:position", feedSender(instance, caching));
   router.get("/boards/:board/preview.png", previewSender(instance));
-  router.get("/boards/:board/overview", overviewPicture(instance));
+  router.get("/boards/:board/overview", overviewPicture(instance, caching));
+  router.get("/boards/:board/counts", countsSender(instance, caching));
   const histories = new HistoryReads(instance);
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
@@ -149,5 +157,6 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     access: instance.access.ruleOf(board.name),
     durability: formatDurability(ofBoard(instance.durabilities, board.name)),
     historyMs: ofBoard(instance.history, board.name),
+    ...(board.claims && { claims: formatRule(board.claims) }),
   };
 }

@@ -60,6 +60,7 @@ function sendRefusal(instance: Instance, response: Response, refusal: Refusal): 
   instance.metrics.refused(refusal.code);
   if (refusal.retryAfterMs !== undefined) response.set("Retry-After", String(Math.ceil(refusal.retryAfterMs / 1000)));
   const { http } = ANSWERS[refusal.code];
+  response.set("Cache-Control", "no-store");
   if (http === 401) response.set("WWW-Authenticate", "Bearer");
   response.status(http).json({ error: refusal.toBody() });
 }

@@ -27,11 +27,13 @@ const KEPT_MAX = 256;
 const POLICY = "Content-Security-Policy";
 
 export interface FrontPageOptions {
+  /** How the app reads boards that everyone may view. */
+  readonly view: "live" | "feed";
   readonly pageFolder: string;
   readonly basePath: string;
 }
 
-export function frontPage(instance: Instance, { pageFolder, basePath }: FrontPageOptions): RequestHandler {
+export function frontPage(instance: Instance, { pageFolder, basePath, view }: FrontPageOptions): RequestHandler {
   const template = new Template(join(pageFolder, "index.html"));
   const bodies = new Map<string, Promise<Buffer>>();
   return async (request, response) => {
@@ -40,7 +42,8 @@ export function frontPage(instance: Instance, { pageFolder, basePath }: FrontPag
     const board = instance.boards.get(typeof asked === "string" && asked !== "" ? asked : BOARD_DEFAULT);
     const isPublic = board !== undefined && instance.access.may(ANYBODY, board.name, "view");
     const head = isPublic ? headOf(board, originOf(request), basePath) : "";
-    const text = head === "" ? html : html.replace(/<title>[^<]*<\/title>/, () => head);
+    const titled = head === "" ? html : html.replace(/<title>[^<]*<\/title>/, () => head);
+    const text = isPublic && view === "feed" ? titled.replace("<html", '<html data-view="feed"') : titled;
     const [coding] = codingsFor(request);
     const hash = createHash("sha256").update(text).digest("base64url");
     const key = `${coding} ${hash}`;

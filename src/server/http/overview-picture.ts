@@ -11,14 +11,15 @@ import { checkPage } from "../instance/instance.js";
 import { CoarsePages } from "../overview/coarse-pages.js";
 import { refuseAway } from "../pages/store-refusal.js";
 import { InTurn } from "./in-turn.js";
-import { addressOf, boardFor, visitorOf } from "./request-context.js";
+import { addressOf, boardFor } from "./request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
 
 /** Cost of a page whose picture is known, and of reading one, in Admission's work units. */
 const KNOWN_WORK = 1;
 const READ_WORK = 10;
 const WAITING_MAX = 32;
 
-export function overviewPicture(instance: Instance): RequestHandler {
+export function overviewPicture(instance: Instance, caching: CacheRules): RequestHandler {
   const coarse = new CoarsePages({
     positions: async (board, pages) => {
       const heads = await instance.store.heads(pages.map((page) => ({ board: board.name, page }))).catch(refuseAway);
@@ -39,10 +40,8 @@ export function overviewPicture(instance: Instance): RequestHandler {
       instance.admission.chargeWork(address, picture.read * READ_WORK);
       return picture;
     });
-    response.set({
-      ETag: `"${createHash("sha256").update(at.join()).digest("base64url")}"`,
-      "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
-    });
+    response.set("ETag", `"${createHash("sha256").update(at.join()).digest("base64url")}"`);
+    setCaching(instance, response, board, caching, FOR_A_SECOND);
     if (request.fresh) response.status(304).end();
     else response.type("application/octet-stream").send(bytes);
   };

@@ -12,7 +12,8 @@ import { keepNewest } from "../../board/keep-newest.js";
 import { formatPosition } from "../../board/position.js";
 import type { Instance } from "../instance/instance.js";
 import { type Coding, codingsFor, compress } from "./codings.js";
-import { addressOf, pageFor, visitorOf } from "./request-context.js";
+import { addressOf, pageFor } from "./request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
 
 /** Most bodies kept, of at most about 8 KiB each. */
 const KEPT_MAX = 512;
@@ -20,7 +21,7 @@ const KEPT_MAX = 512;
 /** Cost of sending a page, in Admission's work units. */
 const PAGE_WORK = 10;
 
-export function pageSender(instance: Instance): RequestHandler {
+export function pageSender(instance: Instance, caching: CacheRules): RequestHandler {
   const bodies = new PageBodies();
   return async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
@@ -32,11 +33,9 @@ export function pageSender(instance: Instance): RequestHandler {
     const cells = cellsInPage(board.size, page);
     // A compressed body is another representation of the same page, so its ETag is weak.
     const weak = coding ? "W/" : "";
-    response.set({
-      ETag: `${weak}"${formatPosition(snapshot.position)}.${cells}"`,
-      "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
-    });
+    response.set("ETag", `${weak}"${formatPosition(snapshot.position)}.${cells}"`);
     response.vary("Accept-Encoding");
+    setCaching(instance, response, board, caching, FOR_A_SECOND);
     if (request.fresh) {
       response.status(304).end();
       return;

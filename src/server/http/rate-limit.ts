@@ -1,6 +1,7 @@
 /*
  * Limits per address. Requests for boards are counted per minute, over all instances
  * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: first delayed, then refused.
+ * Reads through TRUSTED_CACHES are not counted.
  */
 
 import type { RequestHandler } from "express";
@@ -8,12 +9,23 @@ import { Refusal } from "../../protocol/errors.js";
 import type { Instance } from "../instance/instance.js";
 import { type CountShared, SharedLimits, WINDOW_MS } from "../limits/shared-limits.js";
 import { addressOf } from "./request-context.js";
+import { type CacheRules, isFromTrustedCache } from "./shared-caches.js";
 
 const WAIT_MS_MAX = 2_000;
 
-/** Requests with an `account` are counted apart from the others of their address. */
-export function pace(instance: Instance, account = ""): RequestHandler {
+interface PerMinute {
+  readonly requestsPerMinute: number;
+  readonly countShared: CountShared | undefined;
+  readonly caching: CacheRules;
+}
+
+/**
+ * Requests with an `account` are counted apart from the others of their address. Those of trusted
+ * caches are not counted.
+ */
+export function pace(instance: Instance, account = "", caching?: CacheRules): RequestHandler {
   return (request, response, next) => {
+    if (caching && isFromTrustedCache(request, caching)) return next();
     const waitMs = instance.admission.paceHttp(account + addressOf(request));
     if (waitMs === 0) next();
     else if (waitMs <= WAIT_MS_MAX) instance.clock.after(waitMs, () => next());
@@ -29,7 +41,7 @@ export function pace(instance: Instance, account = ""): RequestHandler {
 /** Sends the headers of draft 7 of "RateLimit header fields for HTTP". */
 export function limitPerMinute(
   instance: Instance,
-  { requestsPerMinute: limit, countShared }: { requestsPerMinute: number; countShared: CountShared | undefined },
+  { requestsPerMinute: limit, countShared, caching }: PerMinute,
 ): RequestHandler {
   const limits = new SharedLimits({
     shared: countShared,
@@ -42,6 +54,7 @@ export function limitPerMinute(
       ),
   });
   return async (request, response, next) => {
+    if (isFromTrustedCache(request, caching)) return next();
     const { hits, leftMs } = await limits.count(addressOf(request));
     response.set({
       "RateLimit-Policy": `${limit};w=${WINDOW_MS / 1000}`,

@@ -15,6 +15,7 @@ import { answerErrors, refuseUnknown } from "./errors.js";
 import { type OperatorView, operatorRoutes } from "./operators.js";
 import { limitPerMinute, pace } from "./rate-limit.js";
 import { addressOf, boardFor, identify } from "./request-context.js";
+import type { CacheRules } from "./shared-caches.js";
 
 export interface HttpOptions {
   readonly requestsPerMinute: number;
@@ -25,6 +26,7 @@ export interface HttpOptions {
   readonly forOperators: boolean;
   /** Every request passes this gate first. */
   readonly gate: HttpGate;
+  readonly caching: CacheRules;
   /** Folder of the built browser app. If set, the whole Express app belongs to this instance. */
   readonly pageFolder?: string;
 }
@@ -32,7 +34,7 @@ export interface HttpOptions {
 const STATE_CELLS_PER_WORK = 500;
 
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
-  const { teaching, pageFolder } = options;
+  const { teaching, pageFolder, caching } = options;
   const router = Router();
   // In a host app, /state may be one of the app's own routes.
   const boards = teaching ? ["/state", "/boards"] : ["/boards"];
@@ -52,7 +54,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
-  router.use(ours, pace(instance));
+  router.use(ours, pace(instance, "", caching));
   if (options.forOperators) router.use(operatorRoutes(instance, view, pageFolder, true));
 
   router.use(boards, limitPerMinute(instance, options), identify(instance));
@@ -63,7 +65,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       response.json({ state: await readState(instance, board) });
     });
   }
-  router.use(boardsRouter(instance));
+  router.use(boardsRouter(instance, caching));
   router.use("/boards", refuseUnknown);
   router.use(answerErrors(instance));
   return router;

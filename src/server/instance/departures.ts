@@ -7,6 +7,8 @@ import type { Cancel, Clock } from "../../protocol/clock.js";
 
 /** Objects, as there is one for each client. */
 export interface Departing {
+  /** A request that waits. It is asked as soon as the instance closes. */
+  readonly isRequest?: boolean;
   /** Asks the client to leave. */
   move(): void;
 }
@@ -37,6 +39,11 @@ export class Departures {
 
   begin(): void {
     this.#isDraining = true;
+  }
+
+  /** Ends the requests that wait, for an instance that closes without a drain. */
+  endRequests(): void {
+    for (const client of [...this.#present]) if (client.isRequest) client.move();
   }
 
   /**

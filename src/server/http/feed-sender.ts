@@ -1,0 +1,85 @@
+/*
+ * GET /boards/:board/pages/:page/since/:position: the feed, for viewers without a socket.
+ *
+ *     200  what has changed, as a delta or a snapshot: a message of the lane
+ *     204  nothing has changed for 25 s
+ *     410  the store does not know the position: begin again with the page
+ *
+ * The position may have the page's number of cells behind it, as in the page's ETag. A page of
+ * another size then counts as another page, so that no cache gives a viewer too few cells.
+ */
+
+import type { Request, RequestHandler, Response } from "express";
+import { cellsInPage } from "../../board/geometry.js";
+import { formatPosition, type Position, parsePosition } from "../../board/position.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+import { Feeds } from "./feeds.js";
+import { addressOf, pageFor, wholeNumber } from "./request-context.js";
+import {
+  type CacheRules,
+  FOR_A_MINUTE,
+  FOR_A_SECOND,
+  FOR_A_SECOND_ONLY,
+  isFromTrustedCache,
+  setCaching,
+} from "./shared-caches.js";
+import { WaitingRequests } from "./waiting-requests.js";
+
+/** Cost of an answer, in Admission's work units. The store may have to be asked for it. */
+const ANSWER_WORK = 5;
+
+const ASKED = /^(\d+\.[\w-]{8})(?:\.(\d+))?$/;
+
+export function feedSender(instance: Instance, rules: CacheRules): RequestHandler {
+  const feeds = new Feeds(instance);
+  const waiting = new WaitingRequests(instance);
+  return async (request, response) => {
+    const { board, page } = pageFor(instance, request, response);
+    const { position, cells } = askedIn(request);
+    const address = addressOf(request);
+    instance.admission.admitWork(address, ANSWER_WORK);
+    const counted = isFromTrustedCache(request, rules) ? undefined : address;
+    if (cells !== undefined && cells !== cellsInPage(board.size, page)) return sendGone(instance, response);
+    const asking = feeds.ask(board, page);
+    const answer = await waiting.wait(response, counted, () => asking.since(position)).finally(asking.end);
+    if (!answer) return;
+    // The board may have been removed, and the visitor's token may have expired.
+    pageFor(instance, request, response);
+    switch (answer.kind) {
+      case "unknown":
+        sendGone(instance, response, `${formatPosition(answer.position)}.${cellsInPage(board.size, page)}`);
+        return;
+      case "closed":
+        sendGone(instance, response);
+        return;
+      case "nothing":
+        setCaching(instance, response, board, rules, FOR_A_SECOND_ONLY);
+        response.status(204).end();
+        return;
+      case "snapshot":
+      case "delta": {
+        // Every page begins at version 0, also that of a board that was removed and added again.
+        const staysTrue = answer.kind === "delta" && position.version > 0;
+        setCaching(instance, response, board, rules, staysTrue ? FOR_A_MINUTE : FOR_A_SECOND);
+        response.set("Content-Length", String(answer.bytes.length)).type("application/octet-stream");
+        response.end(answer.bytes);
+      }
+    }
+  };
+}
+
+function askedIn(request: Request): { position: Position; cells: number | undefined } {
+  const [, text = "", cells] = ASKED.exec(String(request.params.position)) ?? [];
+  const position = parsePosition(text);
+  if (!position) throw new Refusal("BAD_REQUEST", { detail: "a position is the text in a page's ETag" });
+  return { position, cells: cells === undefined ? undefined : (wholeNumber(cells) ?? 0) };
+}
+
+/** `at` is where the page is now, as in its ETag. */
+function sendGone(instance: Instance, response: Response, at?: string): void {
+  const refusal = new Refusal("UNKNOWN_POSITION");
+  instance.metrics.refused(refusal.code);
+  response.set("Cache-Control", "no-store").status(410);
+  response.json({ error: refusal.toBody(), ...(at !== undefined && { position: at }) });
+}

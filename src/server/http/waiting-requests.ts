@@ -1,0 +1,76 @@
+/*
+ * The requests that wait for news. Each holds a place until it is answered or its client is gone.
+ * An address has as many places as it may have sockets. A draining or closing instance answers all
+ * with GOING_AWAY, so that a balancer sends them to another instance.
+ */
+
+import type { Response } from "express";
+import { Refusal } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+
+/** Each takes about as much memory as a socket. */
+const WAITING_MAX = 5_000;
+const RETRY_MS = 5_000;
+
+export class WaitingRequests {
+  readonly #instance: Instance;
+  readonly #addresses = new Map<string, number>();
+  #count = 0;
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Resolves with the result of `read`, or with undefined if the client has gone. `address` is
+   * undefined if its places are not counted. Rejects with a Refusal.
+   */
+  async wait<Result>(
+    response: Response,
+    address: string | undefined,
+    read: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    const { departures } = this.#instance;
+    if (response.destroyed) return undefined;
+    if (departures.isDraining) throw new Refusal("GOING_AWAY");
+    this.#take(address);
+    let leave: (reason: Refusal | undefined) => void = () => undefined;
+    const left = new Promise<undefined>((done, fail) => {
+      leave = (reason) => (reason ? fail(reason) : done(undefined));
+    });
+    const gone = () => leave(undefined);
+    const departing = { isRequest: true, move: () => leave(new Refusal("GOING_AWAY")) };
+    departures.add(departing);
+    response.once("close", gone);
+    try {
+      return await Promise.race([read(), left]);
+    } finally {
+      response.off("close", gone);
+      departures.left(departing);
+      this.#free(address);
+    }
+  }
+
+  #take(address: string | undefined): void {
+    if (this.#count >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: RETRY_MS });
+    if (address !== undefined) {
+      const waiting = this.#addresses.get(address) ?? 0;
+      if (waiting >= this.#instance.admission.limits.connectionsPerAddress)
+        throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: RETRY_MS });
+      this.#addresses.set(address, waiting + 1);
+    }
+    this.#count++;
+  }
+
+  #free(address: string | undefined): void {
+    this.#count--;
+    if (address === undefined) return;
+    const waiting = this.#addresses.get(address) ?? 0;
+    if (waiting > 1) this.#addresses.set(address, waiting - 1);
+    else this.#addresses.delete(address);
+  }
+}
