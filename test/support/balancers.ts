@@ -77,8 +77,9 @@ function adapt(name: BalancerName, text: string, port: number, folder: string): 
   if (name === "caddy") return replaced(text, "\n:80 {", `\nhttp://127.0.0.1:${port} {`);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   const paths = temporary.map((kind) => `${kind}_temp_path ${join(folder, kind)};`).join("\n");
+  const cached = replaced(text, "/var/cache/nginx/socketscaler", join(folder, "cache"));
   return replaced(
-    replaced(replaced(text, "listen 80;", `listen 127.0.0.1:${port};`), "/run/nginx.pid", join(folder, "nginx.pid")),
+    replaced(replaced(cached, "listen 80;", `listen 127.0.0.1:${port};`), "/run/nginx.pid", join(folder, "nginx.pid")),
     "\nhttp {",
     `\nerror_log stderr;\nhttp {\n${paths}\n`,
   );
