@@ -7,7 +7,7 @@ export const HUNG_MS = 600_000;
 /** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 export const NO_LANE_MS = 60_000;
 
-type Transport = "lane" | "websocket";
+type Transport = "feed" | "lane" | "websocket";
 
 export class Avoided {
   readonly #clock: Clock;

@@ -47,6 +47,13 @@ export interface ConnectOptions {
    * by `keepChanges` of `socketscaler/client/keep`.
    */
   readonly keep?: ChangeKeeper | undefined;
+  /**
+   * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Changes of
+   * others show up to two seconds late. The first change by this client opens a socket. So does a
+   * feed that is refused or slow, a token, a board with claims, and a fifth page. Default: `live`,
+   * over a socket from the start.
+   */
+  readonly view?: "live" | "feed";
   /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
   /**

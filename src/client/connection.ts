@@ -4,18 +4,21 @@
  *
  *     lane ──did not open──► Socket.IO at the same URL ──failed──► the next URL
  *
- * If only Socket.IO gets through, the lane is left alone for a while.
+ * If only Socket.IO gets through, the lane is left alone for a while. A client that prefers the
+ * feed uses it until its first write, or until it is refused.
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
-import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
+import { readSnapshotHead } from "../protocol/codec.js";
+import type { RequestMap, RequestName } from "../protocol/events.js";
+import { decodeDown, LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
 import { type ErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
+import type { Attempt, Door, Stage } from "./attempt.js";
 import { Avoided, HUNG_MS, NO_LANE_MS } from "./avoided.js";
 import type { ConnectionOptions, GetToken } from "./connect-options.js";
-import { Endpoints } from "./endpoints.js";
+import { below, Endpoints } from "./endpoints.js";
 import type { Line, LineListener, Outcome } from "./line.js";
-import type { Link, LinkListener, LinkOptions } from "./link.js";
+import { type LinkListener, type LinkOptions, resultOf } from "./link.js";
 import { openLane } from "./web-socket.js";
 import { loadWebSocket } from "./web-socket-class.js";
 
@@ -26,20 +29,6 @@ const TOKEN_RETRY_MS = 10_000;
 
 /** Only another token, or another setting of the instance, ends these refusals. */
 const STAYS_REFUSED: ReadonlySet<ErrorCode> = new Set(["UNAUTHORIZED", "ORIGIN_REFUSED"]);
-
-type Door = "lane" | "socketio";
-
-/** How far an attempt has come: nothing, the transport, an accepted client, or its end. */
-type Stage = "opening" | "through" | "in" | "over";
-
-/** An attempt to connect, and the link that may come of it. */
-interface Attempt {
-  link: Link | undefined;
-  /** Settles the requests without an answer. */
-  readonly lost: Set<() => void>;
-  /** `isFailure` if the link failed, and was not merely given up by this side. */
-  end(reason: Refusal | undefined, isFailure?: boolean): void;
-}
 
 export class Connection implements Line {
   readonly #endpoints: Endpoints;
@@ -59,6 +48,7 @@ export class Connection implements Line {
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
   readonly #hasLane: boolean;
+  #isViewer: boolean;
   /** Without WebSocket, connections over Socket.IO start with long-polling. */
   readonly #avoided: Avoided;
   readonly #stopListening: (() => void) | undefined;
@@ -70,6 +60,7 @@ export class Connection implements Line {
     this.#path = path;
     this.#lanePath = lanePath || LANE_PATH;
     this.#hasLane = lanePath !== false;
+    this.#isViewer = options.view === "feed";
     this.#clock = clock;
     this.#avoided = new Avoided(clock);
     this.#listener = listener;
@@ -101,6 +92,7 @@ export class Connection implements Line {
     // An instance that does not answer at all is as good as gone.
     const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => attempt.end(undefined));
     attempt.lost.add(lost);
+    if (name === "write") this.#isViewer = false;
     link.request(name, request, (reply) => {
       cancelLate();
       attempt.lost.delete(lost);
@@ -159,7 +151,8 @@ export class Connection implements Line {
 
   #openFirst(): void {
     const url = this.#endpoints.current;
-    if (url) this.#open(url, this.#mayUseLane(url) ? "lane" : "socketio");
+    const isFed = this.#isViewer && url && !this.#avoided.has("feed", url);
+    if (url) this.#open(url, isFed ? "feed" : this.#mayUseLane(url) ? "lane" : "socketio");
   }
 
   #mayUseLane(url: string): boolean {
@@ -186,7 +179,9 @@ export class Connection implements Line {
         }
         // Something there accepts WebSockets and is no instance, or does not pass what it says.
         if (isLaneLost && reached === "through" && !reason) this.#avoided.add("lane", url, NO_LANE_MS);
-        this.#lost(attempt, reason ?? (isFailure && reached !== "in" ? new Refusal("UNREACHABLE") : undefined));
+        if (attempt.link?.isRefused) this.#avoided.add("feed", url, NO_LANE_MS);
+        const isMissed = isFailure && reached !== "in" && door !== "feed";
+        this.#lost(attempt, reason ?? (isMissed ? new Refusal("UNREACHABLE") : undefined));
         for (const lost of attempt.lost) lost();
       },
     };
@@ -233,14 +228,20 @@ export class Connection implements Line {
     };
     const getToken = this.#getToken && (() => this.#tokenFor(attempt));
     const visitor = this.#visitor;
-    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken, visitor }).catch((cause: unknown) =>
-      attempt.end(new Refusal("UNREACHABLE", { cause })),
-    );
+    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken, visitor }).catch((cause: unknown) => {
+      // A release may have removed the code of the feed.
+      this.#isViewer = false;
+      attempt.end(new Refusal("UNREACHABLE", { cause }));
+    });
   }
 
   /** Opens the link, whose code may have to be loaded. */
   async #make(attempt: Attempt, door: Door, options: LinkOptions): Promise<void> {
-    if (door === "lane") {
+    if (door === "feed") {
+      const { FeedLink } = await import("./feed-link.js");
+      if (this.#attempt === attempt)
+        attempt.link = new FeedLink(options, below, decodeDown, readSnapshotHead, refusalFrom);
+    } else if (door === "lane") {
       const Socket = await loadWebSocket();
       if (this.#attempt === attempt) attempt.link = openLane(Socket, { ...options, lanePath: this.#lanePath });
     } else {
@@ -291,9 +292,4 @@ export class Connection implements Line {
     this.#retryNow = () => openIn(earliestMs - this.#clock.now());
     openIn(Math.max(this.#endpoints.next(), retryAfterMs));
   }
-}
-
-function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal {
-  if (typeof reply !== "object" || reply === null) return refusalFrom(undefined);
-  return "error" in reply ? refusalFrom(reply.error) : reply;
 }

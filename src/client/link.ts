@@ -1,11 +1,12 @@
 /*
  * A link is one connection to one instance, from its first attempt to its end. Two protocols offer
- * it: lane-link.ts and socketio-link.ts. connection.ts makes one link after the other.
+ * it: lane-link.ts and socketio-link.ts. feed-link.ts offers a part of it without a connection.
+ * connection.ts makes one link after the other.
  */
 
 import type { Clock } from "../protocol/clock.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
-import type { Refusal } from "../protocol/refusal.js";
+import { type Refusal, refusalFrom } from "../protocol/refusal.js";
 import type { Incoming } from "./line.js";
 
 export interface Link {
@@ -13,6 +14,8 @@ export interface Link {
   readonly protocol: number;
   /** Of a Socket.IO link that may also be on long-polling: which transport it is on. */
   readonly isWebSocket?: boolean;
+  /** Of a feed that has ended: whether to use a socket for a while. */
+  readonly isRefused?: boolean;
   /** Calls `answer` with the reply, unless the link ends before. */
   request<Name extends RequestName>(
     name: Name,
@@ -46,6 +49,11 @@ export interface LinkOptions {
   readonly getToken: (() => Promise<string | undefined>) | undefined;
   /** The id that an anonymous visitor keeps; undefined if none is kept. */
   readonly visitor: string | undefined;
+}
+
+export function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal {
+  if (typeof reply !== "object" || reply === null) return refusalFrom(undefined);
+  return "error" in reply ? refusalFrom(reply.error) : reply;
 }
 
 /** A payload with the header of a WebSocket frame from a server. */
