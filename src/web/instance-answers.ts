@@ -40,7 +40,8 @@ export async function readBytes(path: string): Promise<Uint8Array | undefined> {
 
 function request(path: string): Promise<Response> {
   const token = readToken();
-  return fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });
+  // The browser would use its own copy of an answer for some seconds.
+  return fetch(path, { cache: "no-cache", ...(token && { headers: { authorization: `Bearer ${token}` } }) });
 }
 
 export function listIn(answer: unknown, name: string): readonly unknown[] {

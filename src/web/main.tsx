@@ -21,7 +21,8 @@ let visits = 0;
 
 function visit(page: Element): void {
   client?.close();
-  const next = connect(homeUrl(), { token: readToken, remember: true, keep: keepChanges(readUser()) });
+  const view = document.documentElement.dataset.view === "feed" ? "feed" : "live";
+  const next = connect(homeUrl(), { view, token: readToken, remember: true, keep: keepChanges(readUser()) });
   client = next;
   const useToken = (token: string) => {
     keepToken(token);
