@@ -13,6 +13,7 @@ import { panningMemory } from "./browser/panning-memory.js";
 import { claims } from "./claims.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000, cpu10000 } from "./cpu.js";
+import { crowdCache } from "./crowd-cache.js";
 import { drain } from "./faults/drain.js";
 import { drift } from "./faults/drift.js";
 import { failover } from "./faults/failover.js";
@@ -53,6 +54,7 @@ const micros = [microCodec, microReplica, microFanOut, microCommit];
 export const scenarios: readonly Scenario[] = [
   ...compared,
   manyInstances,
+  crowdCache,
   claims,
   seatMap,
   sizing,

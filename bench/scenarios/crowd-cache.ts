@@ -1,0 +1,207 @@
+/*
+ * Question: what does a crowd cost an instance behind a cache, if it reads one page, or views it by
+ * the feed?
+ *
+ * nginx is the real one, with the file of deploy/. The viewers are clients of the library. Each
+ * notes when it shows a click.
+ */
+
+import { once } from "node:events";
+import { Agent, get } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import { readPage } from "../../src/bench/deployment.js";
+import { getBit } from "../../src/board/bitmap.js";
+import { type Client, connect } from "../../src/client/index.js";
+import { startBalancer } from "../../test/support/balancers.js";
+import type { RequestCounts } from "../load/counted-instance.js";
+import { Delays } from "../load/delays.js";
+import { NO_LIMITS } from "../load/ours.js";
+import { atLeast, atMost, type Scenario } from "../load/outcome.js";
+import { cpuSeconds, startChild, startValkey } from "../load/processes.js";
+
+const CELLS = 65_536;
+const CROWD = 2_000;
+const QUICK_CROWD = 200;
+const WRITES_PER_SECOND = 50;
+const GRID_MS = 1_000;
+const LATE_MS = 600;
+/** So many viewers connect at the same time. */
+const AT_ONCE = 50;
+const SETTLE_MS_MAX = 5_000;
+
+export const crowdCache: Scenario = {
+  name: "crowd-cache",
+  question: "What does a crowd cost an instance behind a cache?",
+  run: async ({ isQuick, tell }) => {
+    const crowd = isQuick ? QUICK_CROWD : CROWD;
+    const seconds = isQuick ? 5 : 30;
+    const ends: (() => unknown)[] = [];
+    try {
+      const valkey = await startValkey();
+      ends.push(() => valkey.stop());
+      const flags = { VALKEY_URL: valkey.url, BOARDS: `main=${CELLS}`, TRUSTED_PROXIES: "127.0.0.1", ...NO_LIMITS };
+      const instance = await startChild("../load/counted-instance.ts", import.meta.url, JSON.stringify(flags));
+      ends.push(() => instance.kill());
+      const counts = async (): Promise<RequestCounts> => {
+        instance.send("counts");
+        const [found] = await once(instance, "message");
+        return found as RequestCounts;
+      };
+      const { url: direct } = await counts();
+      const url = await startBalancer({ after: (end) => ends.push(end) }, "nginx", [Number(new URL(direct).port)]);
+      /** Requests at the instance and its CPU, a second, while `work` runs. */
+      const during = async (work: Promise<unknown>) => {
+        const before = { ...(await counts()), cpu: cpuSeconds([instance.pid]), ms: performance.now() };
+        await work;
+        const after = await counts();
+        const elapsed = (performance.now() - before.ms) / 1_000;
+        return {
+          pages: (after.pages - before.pages) / elapsed,
+          feed: (after.feed - before.feed) / elapsed,
+          all: (after.all - before.all) / elapsed,
+          cpu: ((cpuSeconds([instance.pid]) - before.cpu) * 100) / elapsed,
+        };
+      };
+
+      const readers = await during(readAll(`${url}/boards/main/pages/0`, crowd, seconds));
+      tell(`${crowd} readers: ${readers.pages.toFixed(2)} requests a second at the instance`);
+
+      const crowded = await Viewers.connect(url, crowd);
+      ends.push(() => crowded.close());
+      const writer = connect(direct);
+      ends.push(() => writer.close());
+      const board = writer.board("main");
+      await board.ready;
+      const clicks = new Map<number, number>();
+      crowded.watchFor(clicks);
+      const written = async () => {
+        const startMs = performance.now();
+        for (let cell = 0; cell < seconds * WRITES_PER_SECOND; cell++) {
+          await pause(Math.max(0, startMs + (cell * 1_000) / WRITES_PER_SECOND - performance.now()));
+          clicks.set(cell, performance.now());
+          void board.set(cell, true);
+        }
+      };
+      const viewers = await during(written());
+      await crowded.settled();
+      const { bits } = await readPage(direct, "main", 0);
+      const equal = crowded.equalTo(bits);
+      const { delays } = crowded;
+      const p99 = delays.percentile(99);
+      tell(`${crowd} viewers: ${viewers.feed.toFixed(2)} requests a second, ${equal} equal, p99 ${p99} ms`);
+
+      const idle = await during(pause(isQuick ? 2_000 : 60_000));
+      tell(`${crowd} idle viewers: ${idle.all.toFixed(2)} requests a second`);
+      const row = (system: string, found: typeof idle, others: Readonly<Record<string, number>> = {}) => ({
+        system,
+        people: crowd,
+        requests: found.all,
+        cpu: found.cpu,
+        p50: null,
+        p99: null,
+        ...others,
+      });
+      return {
+        method:
+          `nginx with deploy/nginx.conf, one instance and Valkey. Each of ${crowd} readers reads one page a second, for ${seconds} s. ` +
+          `Then ${crowd} clients of the library view the page by the feed, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
+          "A delay is the time from a click to the moment when a viewer shows it, over all viewers and clicks.",
+        columns: {
+          system: "crowd",
+          people: "people",
+          requests: "requests per second at the instance",
+          cpu: "its CPU, % of a core",
+          p50: "click → viewer p50, ms",
+          p99: "p99, ms",
+        },
+        rows: [
+          row("readers of a page", readers),
+          row(`viewers, ${WRITES_PER_SECOND} writes/s`, viewers, { p50: delays.percentile(50), p99 }),
+          row("viewers, no writes", idle),
+        ],
+        targets: [
+          atMost(2, "", "requests per second at the instance for readers of one page", readers.pages),
+          atMost(2, "", "requests per step of the feed at the instance", (viewers.feed * GRID_MS) / 1_000),
+          atLeast(100, "%", "viewers equal to the store after the last write", (equal * 100) / crowd),
+          atMost(GRID_MS + LATE_MS, "ms", "p99 from a click to a viewer", p99),
+        ],
+        faults: equal === crowd ? [] : [`${crowd - equal} viewers differ from the store`],
+      };
+    } finally {
+      for (const end of ends.reverse()) await end();
+    }
+  },
+};
+
+/** Each reader reads the page once a second, at a moment of its own. */
+async function readAll(page: string, readers: number, seconds: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  const read = () =>
+    new Promise<void>((done, fail) => {
+      get(page, { agent }, (response) => {
+        if (response.statusCode === 200) response.resume().on("end", done);
+        else fail(new Error(`a page was answered with ${response.statusCode}`));
+      }).on("error", fail);
+    });
+  const reader = async (_: unknown, index: number) => {
+    await pause((index / readers) * 1_000);
+    const startMs = performance.now();
+    for (let count = 1; count <= seconds; count++) {
+      await read();
+      await pause(Math.max(0, startMs + count * 1_000 - performance.now()));
+    }
+  };
+  await Promise.all(Array.from({ length: readers }, reader));
+  agent.destroy();
+}
+
+class Viewers {
+  readonly delays = new Delays();
+  readonly #clients: readonly Client[];
+
+  private constructor(clients: readonly Client[]) {
+    this.#clients = clients;
+  }
+
+  static async connect(url: string, count: number): Promise<Viewers> {
+    const clients: Client[] = [];
+    for (let at = 0; at < count; at += AT_ONCE) {
+      const some = Array.from({ length: Math.min(AT_ONCE, count - at) }, () => connect(url, { view: "feed" }));
+      clients.push(...some);
+      await Promise.all(some.map((client) => client.board("main").watch({ start: 0, end: CELLS }).ready));
+    }
+    return new Viewers(clients);
+  }
+
+  /** `clicks` has the time of each. */
+  watchFor(clicks: ReadonlyMap<number, number>): void {
+    for (const client of this.#clients) {
+      client.board("main").on("change", (changes) => {
+        const nowMs = performance.now();
+        for (const { cell } of changes) {
+          const clickMs = clicks.get(cell);
+          if (clickMs !== undefined) this.delays.record(nowMs - clickMs);
+        }
+      });
+    }
+  }
+
+  /** Waits until all show the same, for a while. */
+  async settled(): Promise<void> {
+    const startMs = performance.now();
+    const counts = () => new Set(this.#clients.map((client) => client.board("main").checked));
+    do await pause(GRID_MS);
+    while (counts().size > 1 && performance.now() - startMs < SETTLE_MS_MAX);
+  }
+
+  equalTo(bits: Uint8Array): number {
+    return this.#clients.filter((client) => {
+      const shown = client.board("main").bitsOf(0);
+      return shown !== undefined && bits.every((byte, at) => shown[at] === byte) && getBit(shown, 0) === 1;
+    }).length;
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+  }
+}
