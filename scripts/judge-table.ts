@@ -1,0 +1,187 @@
+/*
+ * Judges boards whose faults are known, each several times, and prints a table of the verdicts. A
+ * verdict that differs between two runs is flaky, and the exit code is then 1. Needs
+ * `valkey-server`, and for the Redis adapter the packages of bench/peers.
+ *
+ *     npm run judge:table -- --runs 20
+ *     npm run judge:table -- --runs 3 --only array     boards with "array" in their name
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { installPeers, peerArgs } from "../bench/load/peers.js";
+import { start } from "../bench/load/processes.js";
+import { startBitmap } from "../examples/tutorial/naive/bitmap.js";
+import { startIsland } from "../examples/tutorial/naive/island.js";
+import { startJsonArray } from "../examples/tutorial/naive/json-array.js";
+import { startVersionNumber } from "../examples/tutorial/naive/version-number.js";
+import { Stage } from "../examples/tutorial/stage.js";
+import type { JudgeResult } from "../src/judge/result.js";
+import { runCommand } from "../test/support/command.js";
+import { spawnInstance } from "../test/support/instances.js";
+import * as boards from "../test/support/judged-boards.js";
+
+const CELLS = 100;
+const NETWORK_MS = 20;
+
+interface Target {
+  readonly name: string;
+  /** What should fail, or what the one sentence should say. */
+  readonly expected: string;
+  readonly args?: readonly string[];
+  readonly open: (stage: Stage) => Promise<readonly { readonly url: string }[]>;
+}
+
+type Naive = (valkeyUrl: string, cells: number) => Promise<{ readonly url: string; close(): Promise<void> }>;
+
+function naive(start: Naive, count: number): Target["open"] {
+  return async (stage) => {
+    const valkey = await stage.valkey();
+    return Promise.all(Array.from({ length: count }, () => stage.naive(start(valkey.url, CELLS))));
+  };
+}
+
+function ours(count: number): Target["open"] {
+  return async (stage) => {
+    const valkey = await stage.valkey();
+    return Promise.all(
+      Array.from({ length: count }, async () => {
+        const instance = await spawnInstance({ VALKEY_URL: valkey.url });
+        stage.after(() => instance.kill());
+        return instance;
+      }),
+    );
+  };
+}
+
+function redisAdapter(count: number): Target["open"] {
+  return async (stage) => {
+    installPeers();
+    const valkey = await stage.valkey();
+    return Promise.all(
+      Array.from({ length: count }, async () => {
+        const server = await start(process.execPath, peerArgs("adapter-board.ts")(valkey, CELLS));
+        stage.after(() => server.stop());
+        return server;
+      }),
+    );
+  };
+}
+
+function board(open: () => Promise<boards.Judged>): Target["open"] {
+  return async (stage) => [await stage.naive(open())];
+}
+
+const slowBitmap: Naive = async (url, cells) => {
+  const instance = await startBitmap(url, cells);
+  instance.bitmap.answered = () => new Promise((done) => setTimeout(done, NETWORK_MS));
+  return instance;
+};
+const island: Naive = (_, cells) => startIsland(cells);
+const adapter = (name: string) => fileURLToPath(new URL(`../examples/judge/${name}.mjs`, import.meta.url));
+
+const TARGETS: readonly Target[] = [
+  { name: "step 1: island, 1 instance", expected: "nothing failed (", open: naive(island, 1) },
+  { name: "step 1: island, 2 instances", expected: "failed: divergence (", open: naive(island, 2) },
+  { name: "step 2: JSON array, 1 instance", expected: "failed: lost (", open: naive(startJsonArray, 1) },
+  { name: "step 2: JSON array, 2 instances", expected: "failed: lost (", open: naive(startJsonArray, 2) },
+  { name: "step 3: bitmap, slow network, 1 instance", expected: "failed: join (", open: naive(slowBitmap, 1) },
+  { name: "step 3: bitmap, slow network, 2 instances", expected: "failed: join (", open: naive(slowBitmap, 2) },
+  { name: "step 6: version number, 2 instances", expected: "nothing failed (", open: naive(startVersionNumber, 2) },
+  {
+    name: "Socket.IO + Redis adapter, 1 instance",
+    expected: "nothing failed (",
+    args: ["--hostile"],
+    open: redisAdapter(1),
+  },
+  {
+    name: "Socket.IO + Redis adapter, 2 instances",
+    expected: "failed: order (",
+    args: ["--hostile"],
+    open: redisAdapter(2),
+  },
+  { name: "SocketScaler, 1 instance", expected: "nothing failed (", args: ["--hostile"], open: ours(1) },
+  { name: "SocketScaler, 4 instances", expected: "nothing failed (", args: ["--hostile"], open: ours(4) },
+  {
+    name: "plain WebSocket",
+    expected: "nothing failed (",
+    args: ["--adapter", adapter("plain-ws")],
+    open: board(() => boards.webSocketBoard()),
+  },
+  {
+    name: "REST with polling",
+    expected: "nothing failed (",
+    args: ["--adapter", adapter("rest-polling")],
+    open: board(() => boards.restBoard()),
+  },
+  { name: "a server that never answers", expected: "did not", open: board(boards.silentServer) },
+  {
+    name: "a server that answers garbage",
+    expected: "could not connect over WebSocket",
+    open: board(() => boards.answeringServer(200, "<html>")),
+  },
+  {
+    name: "a server that answers without end",
+    expected: "more than 16 MB",
+    open: board(() => boards.answeringServer(200, "endless")),
+  },
+];
+
+const { values } = parseArgs({
+  options: { runs: { type: "string", default: "20" }, only: { type: "string", default: "" } },
+});
+const folder = mkdtempSync(join(tmpdir(), "judge-table-"));
+let isWrong = false;
+process.stdout.write("| board | verdict | runs alike | seconds, most |\n| --- | --- | --- | --- |\n");
+for (const target of TARGETS.filter(({ name }) => name.includes(values.only))) {
+  const seen = new Map<string, number>();
+  let secondsMax = 0;
+  for (let run = 0; run < Number(values.runs); run++) {
+    const { verdict, seconds } = await judgeOnce(target, join(folder, "result.json"));
+    seen.set(verdict, (seen.get(verdict) ?? 0) + 1);
+    secondsMax = Math.max(secondsMax, seconds);
+  }
+  const verdicts = [...seen.keys()];
+  if (verdicts.length !== 1 || !verdicts[0]?.includes(target.expected)) isWrong = true;
+  process.stdout.write(
+    `| ${target.name} | ${verdicts.join(" OR ")} | ${[...seen.values()].join(" + ")} of ${values.runs} | ${secondsMax.toFixed(1)} |\n`,
+  );
+}
+rmSync(folder, { recursive: true });
+process.exit(isWrong ? 1 : 0);
+
+async function judgeOnce(target: Target, json: string): Promise<{ verdict: string; seconds: number }> {
+  const stage = new Stage(true, () => undefined);
+  rmSync(json, { force: true });
+  try {
+    const urls = (await target.open(stage)).map(({ url }) => url);
+    const startMs = performance.now();
+    const { code, stderr } = await runCommand(["judge", ...urls, "--json", json, ...(target.args ?? [])]);
+    const seconds = (performance.now() - startMs) / 1_000;
+    return { verdict: `${verdictIn(json) ?? sentenceIn(stderr)}, exit ${code}`, seconds };
+  } finally {
+    await stage.close();
+  }
+}
+
+/** The checks that failed, and those of which nothing was said. Undefined if the run gave no result. */
+function verdictIn(json: string): string | undefined {
+  let result: JudgeResult;
+  try {
+    result = JSON.parse(readFileSync(json, "utf8"));
+  } catch {
+    return undefined;
+  }
+  const named = (verdict: string) =>
+    result.findings.filter((finding) => finding.verdict === verdict).map(({ check }) => check);
+  const [failed, open] = [named("failed"), named("not observed")];
+  const left = result.restored.left === 0 ? "" : `, ${result.restored.left} not restored`;
+  return `${failed.length > 0 ? `failed: ${failed.join(", ")}` : "nothing failed"} (not observed: ${open.join(", ")})${left}`;
+}
+
+function sentenceIn(stderr: string): string {
+  return (stderr.trim().split("\n").at(-1) ?? "").replace(/http\S+:\d+/g, "URL");
+}

@@ -1,0 +1,77 @@
+/* One client of the judge, its screen, and the clicks that it made. */
+
+import type { Adapter, OpenClient, Visit } from "./adapter.js";
+import { BadAnswer } from "./errors.js";
+import type { Screen } from "./screen.js";
+import { inTime } from "./wait.js";
+
+export const OPEN_MS_MAX = 8_000;
+
+export interface Click {
+  readonly cell: number;
+  readonly value: boolean;
+  /** Undefined until the server answers, which not every server does. */
+  answer: "acknowledged" | "refused" | undefined;
+}
+
+export class Guest {
+  readonly url: string;
+  readonly screen: Screen;
+  readonly #client: OpenClient;
+  #hasLeft = false;
+
+  private constructor(url: string, screen: Screen, client: OpenClient) {
+    this.url = url;
+    this.screen = screen;
+    this.#client = client;
+  }
+
+  static async open(adapter: Adapter, visit: Visit, screen: Screen): Promise<Guest> {
+    const opening = adapter.open(visit, screen);
+    let isWanted = true;
+    opening.then((client) => isWanted || client.close()).catch(() => undefined);
+    try {
+      const tooLate = () => new BadAnswer(`${visit.url} let no client in within ${OPEN_MS_MAX / 1_000} s`);
+      return new Guest(visit.url, screen, await inTime(opening, OPEN_MS_MAX, visit.signal, tooLate));
+    } catch (error) {
+      isWanted = false;
+      throw error;
+    }
+  }
+
+  get isOnline(): boolean {
+    return !this.#hasLeft && this.screen.lostWhy === undefined;
+  }
+
+  set(cell: number, value: boolean): Click {
+    const click: Click = { cell, value, answer: undefined };
+    Promise.resolve(this.#client.set(cell, value)).then(
+      (isAcknowledged) => {
+        if (isAcknowledged !== undefined) click.answer = isAcknowledged ? "acknowledged" : "refused";
+      },
+      () => {
+        click.answer = "refused";
+      },
+    );
+    return click;
+  }
+
+  /** Sends what is no click. A client without `sendRaw` sends it as the number of a box. */
+  send(content: unknown): void {
+    if (this.#client.sendRaw) this.#client.sendRaw(content);
+    else Promise.resolve(this.#client.set(content as number, true)).catch(() => undefined);
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#client.close();
+  }
+
+  cut(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    if (this.#client.cut) this.#client.cut();
+    else this.#client.close();
+  }
+}

@@ -1,0 +1,163 @@
+/*
+ * A run: take a look, play the scenes one after the other, put the boxes back, decide. The whole
+ * run ends within 30 s, whatever the server does. A scene for which no time is left is not played.
+ */
+
+import type { Adapter } from "./adapter.js";
+import { BadAnswer, Interrupted, Stopped } from "./errors.js";
+import { decide } from "./findings.js";
+import { Hearing } from "./hearing.js";
+import type { CrashSeen, NotPlayed, Observations } from "./observations.js";
+import type { Restored } from "./restore.js";
+import { restore } from "./restore.js";
+import type { JudgeResult } from "./result.js";
+import { blind } from "./scenes/blind.js";
+import { catchUp } from "./scenes/catch-up.js";
+import { divergence } from "./scenes/divergence.js";
+import { hostile } from "./scenes/hostile.js";
+import { join } from "./scenes/join.js";
+import { lost } from "./scenes/lost.js";
+import { measure } from "./scenes/measure.js";
+import { missed } from "./scenes/missed.js";
+import { order } from "./scenes/order.js";
+import { toggle } from "./scenes/toggle.js";
+import { restoredText } from "./terminal.js";
+
+/** The scenes end after this time, and what remains is for the restoring. */
+const SCENES_MS_MAX = 23_000;
+const RESTORE_MS_MAX = 4_500;
+
+const NO_TIME = "there was no time left";
+
+export interface JudgeOptions {
+  readonly urls: readonly string[];
+  readonly adapter: Adapter;
+  readonly isHostile: boolean;
+  /** Aborted by the person at the terminal. The boxes are restored anyway. */
+  readonly signal: AbortSignal;
+  /** Reports which scene begins. */
+  readonly report?: (line: string) => void;
+}
+
+export async function runJudge(options: JudgeOptions): Promise<JudgeResult> {
+  const { urls, adapter, isHostile, report = () => undefined } = options;
+  const startedAt = new Date().toISOString();
+  const startMs = performance.now();
+  const time = timeUp(SCENES_MS_MAX, options.signal);
+  let hearing: Hearing | undefined;
+  try {
+    report("opening clients");
+    hearing = await Hearing.open(urls, adapter, time.signal);
+    let observations: Observations | undefined;
+    let restored: Restored;
+    try {
+      await measure(hearing);
+      observations = await playAll(hearing, isHostile, report);
+    } finally {
+      report("restoring the boxes");
+      restored = await putBack(hearing);
+    }
+    if (options.signal.aborted) throw new Stopped(`stopped. ${restoredText(restored)}`);
+    return {
+      format: 1,
+      startedAt,
+      seconds: (performance.now() - startMs) / 1_000,
+      urls,
+      adapter: adapter.name,
+      isHostile,
+      boxes: hearing.size,
+      seenMs: hearing.seenMs,
+      readings: hearing.reads,
+      findings: decide(observations),
+      observations,
+      restored,
+      foreign: hearing.foreign,
+    };
+  } finally {
+    time.end();
+    hearing?.close();
+  }
+}
+
+async function putBack(hearing: Hearing): Promise<Restored> {
+  const time = timeUp(RESTORE_MS_MAX);
+  hearing.signal = time.signal;
+  try {
+    return await restore(hearing);
+  } finally {
+    time.end();
+  }
+}
+
+async function playAll(hearing: Hearing, isHostile: boolean, report: (line: string) => void): Promise<Observations> {
+  /** What ended all connections although nothing but clicks was sent. */
+  let ending: string | undefined;
+
+  async function play<Seen>(name: string, scene: (hearing: Hearing) => Promise<Seen>): Promise<Seen | NotPlayed> {
+    if (ending !== undefined) return { notPlayed: `the server had ended all connections during "${ending}"` };
+    if (hearing.signal.aborted) return { notPlayed: NO_TIME };
+    report(name);
+    try {
+      return await scene(hearing);
+    } catch (error) {
+      if (hearing.signal.aborted) return { notPlayed: NO_TIME };
+      if (!(error instanceof Interrupted || error instanceof BadAnswer)) throw error;
+      if (hearing.witnesses.every(({ isOnline }) => !isOnline)) ending = name;
+      else await hearing.refill().catch(() => undefined);
+      return { notPlayed: error.message };
+    }
+  }
+
+  const isOne = hearing.urls.length === 1;
+  const seenDivergence = isOne
+    ? { notPlayed: "only one URL was given" }
+    : await play("divergence between instances", divergence);
+  const areTwo = "deaf" in seenDivergence && (seenDivergence.deaf.length > 0 || seenDivergence.storedDifferently > 0);
+  // What follows would fail at two boards for no other reason.
+  if (areTwo) await hearing.narrow();
+  const seenToggle = await play("toggles", toggle);
+  const seenOrder = await play("order", order);
+  const seenLost = await play("lost updates", lost);
+  if ("lost" in seenLost && seenLost.lost > 0) await play("reload", (each) => each.reload());
+  const seenCatchUp = await play("catch-up", catchUp);
+  const isStale = "lacking" in seenCatchUp && seenCatchUp.lacking > 0;
+  const stale: NotPlayed = { notPlayed: "a client that opens the board already lacks clicks, see the failure above" };
+  const seen = {
+    divergence: seenDivergence,
+    toggle: seenToggle,
+    order: seenOrder,
+    lost: seenLost,
+    catchUp: seenCatchUp,
+    join: isStale ? stale : await play("the join race", join),
+    missed: isStale ? stale : await play("missed messages", missed),
+    blind: await play("a busy client", blind),
+  };
+  const none: NotPlayed = { notPlayed: "add --hostile to try it" };
+  const { crash, stall } = await playHostile();
+  return { ...seen, crash, stall, vanished: hearing.vanished, strays: hearing.strays };
+
+  async function playHostile() {
+    if (isHostile) {
+      const both = await play("hostile messages", hostile);
+      if ("crash" in both) return both;
+      if (ending === undefined) return { crash: both, stall: both };
+    }
+    if (ending === undefined) return { crash: none, stall: none };
+    const crash: CrashSeen = { messages: 0, ending, isBack: false, damage: undefined };
+    return { crash, stall: none };
+  }
+}
+
+/** A signal that is aborted after `ms`, or when `also` is. */
+function timeUp(ms: number, also?: AbortSignal) {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, ms);
+  also?.addEventListener("abort", abort, { once: true });
+  if (also?.aborted) abort();
+  const end = () => {
+    clearTimeout(timer);
+    also?.removeEventListener("abort", abort);
+  };
+  return { signal: controller.signal, end };
+}
