@@ -1,8 +1,9 @@
 /* One client of the judge, its screen, and the clicks that it made. */
 
+import { formatCount } from "../protocol/count.js";
 import type { Adapter, OpenClient, Visit } from "./adapter.js";
 import { BadAnswer } from "./errors.js";
-import type { Screen } from "./screen.js";
+import { CHANGES_MAX, type Screen } from "./screen.js";
 import { inTime } from "./wait.js";
 
 export const OPEN_MS_MAX = 8_000;
@@ -30,9 +31,19 @@ export class Guest {
     const opening = adapter.open(visit, screen);
     let isWanted = true;
     opening.then((client) => isWanted || client.close()).catch(() => undefined);
+    const flood = `the server sent more than ${formatCount(CHANGES_MAX)} changes to one client`;
+    const flooded = new Promise<never>((_, fail) => {
+      screen.onFlood = () => fail(new BadAnswer(`${visit.url}: ${flood}`));
+    });
+    const tooLate = () => new BadAnswer(`${visit.url} let no client in within ${OPEN_MS_MAX / 1_000} s`);
     try {
-      const tooLate = () => new BadAnswer(`${visit.url} let no client in within ${OPEN_MS_MAX / 1_000} s`);
-      return new Guest(visit.url, screen, await inTime(opening, OPEN_MS_MAX, visit.signal, tooLate));
+      const client = await Promise.race([inTime(opening, OPEN_MS_MAX, visit.signal, tooLate), flooded]);
+      const guest = new Guest(visit.url, screen, client);
+      screen.onFlood = () => {
+        screen.lost(flood);
+        guest.cut();
+      };
+      return guest;
     } catch (error) {
       isWanted = false;
       throw error;

@@ -1,6 +1,7 @@
 /*
- * Gives the boxes that were clicked the value that they had before. One click at a time, because a
- * board that loses updates would lose these as well, and then a look at the stored board.
+ * Gives the boxes that were clicked the value that they had before, and then looks at the stored
+ * board. A board that loses updates would lose these as well, so there are only as many at the same
+ * time as the time allows, and later tries make one click at a time.
  */
 
 import type { Guest } from "./guest.js";
@@ -14,8 +15,11 @@ export interface Restored {
 }
 
 const TRIES = 3;
-/** For the answer to a click, if the server answers clicks, and for its change. */
-const CLICK_MS_MAX = 400;
+const FIRST_TRY_MS = 1_500;
+const TOGETHER_MAX = 24;
+/** For the answer to a click, or for its change if the server answers none. */
+const CLICK_MS_MAX = 500;
+/** A client that polls shows late what is stored already. */
 const SETTLE_MS = 150;
 
 export async function restore(hearing: Hearing): Promise<Restored> {
@@ -27,10 +31,8 @@ export async function restore(hearing: Hearing): Promise<Restored> {
       left = wrong.length;
       if (left === 0) return { touched, left };
       await hearing.refill();
-      for (const [index, cell] of wrong.entries()) {
-        if (hearing.signal.aborted) break;
-        await setBack(hearing, hearing.writer(index), cell);
-      }
+      const needed = Math.ceil((left * hearing.seenMs) / FIRST_TRY_MS);
+      await setBack(hearing, wrong, tries === 0 ? Math.min(TOGETHER_MAX, Math.max(1, needed)) : 1);
       await hearing.wait(() => false, SETTLE_MS);
     }
     left = (await wrongCells(hearing)).length;
@@ -45,11 +47,19 @@ async function wrongCells(hearing: Hearing): Promise<number[]> {
   return [...hearing.touched].filter((cell) => cells[cell] !== hearing.before.cells[cell]);
 }
 
-async function setBack(hearing: Hearing, writer: Guest, cell: number): Promise<void> {
+async function setBack(hearing: Hearing, cells: readonly number[], together: number): Promise<void> {
+  for (let first = 0; first < cells.length && !hearing.signal.aborted; first += together) {
+    const group = cells.slice(first, first + together);
+    await Promise.all(group.map((cell, index) => setOne(hearing, hearing.writer(first + index), cell)));
+  }
+}
+
+async function setOne(hearing: Hearing, writer: Guest, cell: number): Promise<void> {
   const value = hearing.before.cells[cell] ?? false;
   const { screen } = hearing.witnessAt(writer.url);
-  const wasShown = screen.at(cell) === value;
   const click = hearing.set(writer, cell, value);
-  const isAnswered = () => click.answer !== undefined || (!hearing.isAnswering && !wasShown);
-  await hearing.wait(() => isAnswered() && screen.at(cell) === value, CLICK_MS_MAX);
+  await hearing.wait(
+    () => click.answer !== undefined || (!hearing.isAnswering && screen.at(cell) === value),
+    CLICK_MS_MAX,
+  );
 }

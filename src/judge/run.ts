@@ -8,8 +8,7 @@ import { BadAnswer, Interrupted, Stopped } from "./errors.js";
 import { decide } from "./findings.js";
 import { Hearing } from "./hearing.js";
 import type { CrashSeen, NotPlayed, Observations } from "./observations.js";
-import type { Restored } from "./restore.js";
-import { restore } from "./restore.js";
+import { type Restored, restore } from "./restore.js";
 import type { JudgeResult } from "./result.js";
 import { blind } from "./scenes/blind.js";
 import { catchUp } from "./scenes/catch-up.js";
@@ -48,16 +47,11 @@ export async function runJudge(options: JudgeOptions): Promise<JudgeResult> {
   try {
     report("opening clients");
     hearing = await Hearing.open(urls, adapter, time.signal);
-    let observations: Observations | undefined;
-    let restored: Restored;
-    try {
-      await measure(hearing);
-      observations = await playAll(hearing, isHostile, report);
-    } finally {
-      report("restoring the boxes");
-      restored = await putBack(hearing);
-    }
+    const { observations, error } = await observe(hearing, isHostile, report);
+    report("restoring the boxes");
+    const restored = await putBack(hearing);
     if (options.signal.aborted) throw new Stopped(`stopped. ${restoredText(restored)}`);
+    if (!observations) throw error;
     return {
       format: 1,
       startedAt,
@@ -73,9 +67,24 @@ export async function runJudge(options: JudgeOptions): Promise<JudgeResult> {
       restored,
       foreign: hearing.foreign,
     };
+  } catch (error) {
+    if (error instanceof Stopped) throw error;
+    if (options.signal.aborted) throw new Stopped("stopped before anything was clicked");
+    if (!time.signal.aborted) throw error;
+    throw new BadAnswer(`${urls[0]} was too slow: nothing could be observed within ${SCENES_MS_MAX / 1_000} s`);
   } finally {
     time.end();
     hearing?.close();
+  }
+}
+
+/** Nothing is thrown, because the boxes must be restored whatever happens. */
+async function observe(hearing: Hearing, isHostile: boolean, report: (line: string) => void) {
+  try {
+    await measure(hearing);
+    return { observations: await playAll(hearing, isHostile, report) };
+  } catch (error) {
+    return { error: error instanceof Interrupted ? new BadAnswer(`${hearing.url(0)}: ${error.message}`) : error };
   }
 }
 

@@ -9,8 +9,8 @@ import { BadAnswer } from "./errors.js";
 import { plainText } from "./plain-text.js";
 
 /** Past this, a server sends without end. A run causes a few thousand. */
-const CHANGES_MAX = 500_000;
-const HELD_MAX = 100_000;
+export const CHANGES_MAX = 100_000;
+const HELD_MAX = CHANGES_MAX;
 
 /** The values of a box that a screen has received since it began to note them. */
 interface Heard {
@@ -26,6 +26,8 @@ export class Screen implements ScreenInput {
   foreign = 0;
   /** Messages that were no change of a box of this board. */
   odd = 0;
+  /** Called for each change past the bound, which is not shown. */
+  onFlood: () => void = () => undefined;
   readonly #bits: Uint8Array;
   readonly #isOurs: (cell: number) => boolean;
   #heard = new Map<number, Heard>();
@@ -60,7 +62,7 @@ export class Screen implements ScreenInput {
   }
 
   change(index: unknown, value: unknown): void {
-    if (++this.#changes > CHANGES_MAX) this.lost(`the server sent more than ${CHANGES_MAX} changes`);
+    if (++this.#changes > CHANGES_MAX) this.onFlood();
     else if (!this.#held) this.#apply(index, value);
     else if (this.#held.length < HELD_MAX) this.#held.push([index, value]);
   }
