@@ -75,6 +75,10 @@ function board(open: () => Promise<boards.Judged>): Target["open"] {
   return async (stage) => [await stage.naive(open())];
 }
 
+function teaching(faults: Parameters<typeof boards.teachingBoard>[0]): Target["open"] {
+  return board(() => boards.teachingBoard(faults));
+}
+
 const slowBitmap: Naive = async (url, cells) => {
   const instance = await startBitmap(url, cells);
   instance.bitmap.answered = () => new Promise((done) => setTimeout(done, NETWORK_MS));
@@ -117,6 +121,27 @@ const TARGETS: readonly Target[] = [
     args: ["--adapter", adapter("rest-polling")],
     open: board(() => boards.restBoard()),
   },
+  {
+    name: "REST with polling, the board read, changed and written back",
+    expected: "failed: lost (",
+    args: ["--adapter", adapter("rest-polling")],
+    open: board(() => boards.restBoard({ loses: true })),
+  },
+  { name: "a board that flips", expected: "failed: toggle (", open: teaching({ flips: true }) },
+  { name: "a board behind a stale cache", expected: "failed: catchUp (", open: teaching({ isStale: true }) },
+  { name: "one limit for all visitors", expected: "failed: blind (", open: teaching({ sharesLimit: true }) },
+  { name: "one of 29 messages is lost", expected: "failed: missed (", open: teaching({ losesOneIn: 29 }) },
+  {
+    name: "slow, without acknowledgements",
+    expected: "nothing failed (",
+    open: teaching({ isMute: true, delayMs: 150 }),
+  },
+  ...(["disconnects", "grows", "wedges"] as const).map((fault) => ({
+    name: `hostile messages: ${fault}`,
+    expected: fault === "wedges" ? "failed: stall (" : "failed: crash (",
+    args: ["--hostile"],
+    open: teaching({ [fault]: true }),
+  })),
   { name: "a server that never answers", expected: "did not", open: board(boards.silentServer) },
   {
     name: "a server that answers garbage",
@@ -131,27 +156,50 @@ const TARGETS: readonly Target[] = [
 ];
 
 const { values } = parseArgs({
-  options: { runs: { type: "string", default: "20" }, only: { type: "string", default: "" } },
+  options: {
+    runs: { type: "string", default: "20" },
+    only: { type: "string", default: "" },
+    "at-once": { type: "string", default: "1" },
+  },
 });
-const folder = mkdtempSync(join(tmpdir(), "judge-table-"));
-let isWrong = false;
-process.stdout.write("| board | verdict | runs alike | seconds, most |\n| --- | --- | --- | --- |\n");
-for (const target of TARGETS.filter(({ name }) => name.includes(values.only))) {
-  const seen = new Map<string, number>();
-  let secondsMax = 0;
-  for (let run = 0; run < Number(values.runs); run++) {
-    const { verdict, seconds } = await judgeOnce(target, join(folder, "result.json"));
-    seen.set(verdict, (seen.get(verdict) ?? 0) + 1);
-    secondsMax = Math.max(secondsMax, seconds);
-  }
-  const verdicts = [...seen.keys()];
-  if (verdicts.length !== 1 || !verdicts[0]?.includes(target.expected)) isWrong = true;
-  process.stdout.write(
-    `| ${target.name} | ${verdicts.join(" OR ")} | ${[...seen.values()].join(" + ")} of ${values.runs} | ${secondsMax.toFixed(1)} |\n`,
-  );
+
+interface Row {
+  readonly target: Target;
+  /** Verdict -> the number of runs. */
+  readonly seen: Map<string, number>;
+  secondsMax: number;
 }
+
+const rows = TARGETS.filter(({ name }) => name.includes(values.only)).map(
+  (target): Row => ({ target, seen: new Map(), secondsMax: 0 }),
+);
+const waiting = Array.from({ length: Number(values.runs) }, () => rows).flat();
+const folder = mkdtempSync(join(tmpdir(), "judge-table-"));
+await Promise.all(Array.from({ length: Number(values["at-once"]) }, (_, worker) => work(join(folder, `${worker}.json`))));
 rmSync(folder, { recursive: true });
-process.exit(isWrong ? 1 : 0);
+process.stdout.write(table());
+process.exit(rows.every(isRight) ? 0 : 1);
+
+async function work(json: string): Promise<void> {
+  for (let row = waiting.shift(); row; row = waiting.shift()) {
+    const { verdict, seconds } = await judgeOnce(row.target, json);
+    row.seen.set(verdict, (row.seen.get(verdict) ?? 0) + 1);
+    row.secondsMax = Math.max(row.secondsMax, seconds);
+  }
+}
+
+function isRight({ target, seen }: Row): boolean {
+  const [first, ...others] = seen.keys();
+  return others.length === 0 && first?.includes(target.expected) === true;
+}
+
+function table(): string {
+  const lines = rows.map((row) => {
+    const verdicts = Array.from(row.seen, ([verdict, count]) => `${count} × ${verdict}`).join(" OR ");
+    return `| ${row.target.name} | ${verdicts} | ${isRight(row) ? "yes" : "NO"} | ${row.secondsMax.toFixed(1)} |`;
+  });
+  return ["| board | verdicts | as expected | seconds, most |", "| --- | --- | --- | --- |", ...lines, ""].join("\n");
+}
 
 async function judgeOnce(target: Target, json: string): Promise<{ verdict: string; seconds: number }> {
   const stage = new Stage(true, () => undefined);

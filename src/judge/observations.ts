@@ -66,11 +66,11 @@ export interface CatchUpSeen {
 export interface BlindSeen {
   readonly clicks: number;
   readonly refused: number;
-  /** Clicks of the busy client that a witness lacks. */
+  /** Clicks of the busy client that are stored and that a witness lacks. */
   readonly lacking: number;
   /** Witnesses that the server disconnected. */
   readonly disconnected: number;
-  /** True if the click of another client arrived during the burst. */
+  /** False if the click that another client made during the burst was refused, ignored or not shown. */
   readonly isOtherHeard: boolean;
   /** The other's answer to `GET`, after one address has read the board many times. */
   readonly reading: "untried" | "open" | "refused";

@@ -112,7 +112,6 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     ["a board that flips", { flips: true }, "toggle"],
     ["a board behind a stale cache", { isStale: true }, "catchUp"],
     ["a board whose visitors share one limit", { sharesLimit: true }, "blind"],
-    ["a board that loses messages", { losesOneIn: 29 }, "missed"],
   ] as const;
   for (const [name, fault, check] of faults) {
     test(`finds the fault of ${name}, and no other`, async (t) => {
@@ -148,9 +147,9 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
   });
 
   test("takes a slow board that answers no clicks for slow, not for broken", async (t) => {
-    const seen = await judge(t, [await open(t, teachingBoard({ isMute: true, delayMs: 60 }))]);
+    const seen = await judge(t, [await open(t, teachingBoard({ isMute: true, delayMs: 40 }))]);
     assertFailed(seen, []);
-    assert.ok((seen.result?.seenMs ?? 0) > 50);
+    assert.ok((seen.result?.seenMs ?? 0) > 35);
   });
 
   test("speaks plain WebSocket through its adapter, and escapes in the page what others wrote", async (t) => {

@@ -4,6 +4,7 @@
  * times, and another address asks once: a limit that all visitors share would refuse it.
  */
 
+import type { Click } from "../guest.js";
 import { type Hearing, readBoard } from "../hearing.js";
 import { isLocal } from "../local.js";
 import type { BlindSeen } from "../observations.js";
@@ -25,27 +26,28 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
   const [busy, other] = [hearing.writer(0), hearing.writer(1)];
   const clicks = hearing.take(CLICKS).map((cell) => hearing.set(busy, cell, !hearing.shown(cell)));
   const cell = hearing.cellOf(other);
-  const value = !hearing.witnessAt(other.url).screen.at(cell);
-  hearing.set(other, cell, value);
-  const online = () => witnesses.filter(({ isOnline }) => isOnline);
-  const isOtherHeard = () => online().every(({ screen }) => screen.at(cell) === value);
-  const isEverywhere = (click: (typeof clicks)[number]) =>
-    witnesses.every(({ screen }) => screen.at(click.cell) === click.value);
-  await hearing.wait(
-    () => clicks.every((click) => click.answer === "refused" || isEverywhere(click)) && isOtherHeard(),
-  );
-  const made = clicks.filter(({ answer }) => answer !== "refused");
-  // A click that nobody shows and that was not acknowledged was ignored, which a limit may do.
-  const counted = made.filter(
-    (click) => click.answer === "acknowledged" || witnesses.some(({ screen }) => screen.at(click.cell) === click.value),
-  );
+  const otherClick = hearing.set(other, cell, !hearing.witnessAt(other.url).screen.at(cell));
+  const isEverywhere = (click: Click) =>
+    witnesses.every(({ isOnline, screen }) => !isOnline || screen.at(click.cell) === click.value);
+  const isSettled = (click: Click) => click.answer === "refused" || isEverywhere(click);
+  const isAllThere = await hearing.wait(() => [...clicks, otherClick].every(isSettled));
   const seen = {
     clicks: clicks.length,
-    refused: clicks.length - made.length,
-    lacking: counted.filter((click) => !isEverywhere(click)).length,
-    disconnected: witnesses.length - online().length,
-    isOtherHeard: isOtherHeard(),
+    refused: clicks.filter(({ answer }) => answer === "refused").length,
+    lacking: 0,
+    disconnected: witnesses.filter(({ isOnline }) => !isOnline).length,
+    isOtherHeard: otherClick.answer !== "refused",
   };
+  if (!isAllThere) {
+    const { cells } = await hearing.read(hearing.url(0));
+    const isStored = (click: Click) => cells[click.cell] === click.value;
+    const missing = clicks.filter((click) => !isSettled(click));
+    // What is not stored either was lost, or ignored by a limit: other clients are not to blame.
+    seen.lacking = missing.filter(isStored).length;
+    hearing.vanished += missing.filter((click) => !isStored(click) && click.answer === "acknowledged").length;
+    const isIgnored = hearing.isAnswering && otherClick.answer === undefined;
+    seen.isOtherHeard = isSettled(otherClick) ? seen.isOtherHeard : !(isStored(otherClick) || isIgnored);
+  }
   return { ...seen, ...(await readMuch(hearing)) };
 }
 
