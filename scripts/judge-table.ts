@@ -29,7 +29,7 @@ const NETWORK_MS = 20;
 
 interface Target {
   readonly name: string;
-  /** What should fail, or what the one sentence should say. */
+  /** The beginning of the verdict, or a part of the one sentence. */
   readonly expected: string;
   readonly args?: readonly string[];
   readonly open: (stage: Stage) => Promise<readonly { readonly url: string }[]>;
@@ -215,7 +215,7 @@ async function judgeOnce(target: Target, json: string): Promise<{ verdict: strin
   }
 }
 
-/** The checks that failed, and those of which nothing was said. Undefined if the run gave no result. */
+/** The checks that failed, and those that were not observed. Undefined without a result. */
 function verdictIn(json: string): string | undefined {
   let result: JudgeResult;
   try {
@@ -227,7 +227,7 @@ function verdictIn(json: string): string | undefined {
     result.findings.filter((finding) => finding.verdict === verdict).map(({ check }) => check);
   const [failed, open] = [named("failed"), named("not observed")];
   const left = result.restored.left === 0 ? "" : `, ${result.restored.left} not restored`;
-  return `${failed.length > 0 ? `failed: ${failed.join(", ")}` : "nothing failed"} (not observed: ${open.join(", ")})${left}`;
+  return [failed.length > 0 ? `failed: ${failed.join(", ")}` : "nothing failed", ` (not observed: ${open.join(", ")})`, left].join("");
 }
 
 function sentenceIn(stderr: string): string {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { escapeMarkup } from "./chart.js";
 
-export interface ReportPage {
+interface ReportPage {
   /** Of the window; `name` is the heading. */
   readonly title: string;
   readonly name: string;

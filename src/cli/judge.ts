@@ -1,6 +1,6 @@
 /*
- * `socketscaler judge URL…`: judges a board, whoever wrote it. Exit code 1 if anything is wrong or
- * the board cannot be judged.
+ * `socketscaler judge URL…`: judges a board, also one that others wrote. Exit code 1 if anything is
+ * wrong or the board cannot be judged.
  */
 
 import { writeFileSync } from "node:fs";
@@ -42,11 +42,13 @@ export async function judge(given: readonly string[], choice: JudgeChoice): Prom
   process.once("SIGTERM", onSignal);
   try {
     const result = await runJudge({ urls, adapter, isHostile, signal: stop.signal, report: progress });
+    progress("");
     process.stdout.write(`${scoreCard(result)}\n`);
     if (choice.json) writeFileSync(choice.json, `${JSON.stringify(result, null, 2)}\n`);
     if (choice.html) writeFileSync(choice.html, judgePage(result));
     if (isWrong(result)) process.exitCode = EXIT_WRONG;
   } finally {
+    progress("");
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
     // An adapter may have left something open.
@@ -80,6 +82,7 @@ async function isAgreed(): Promise<boolean> {
   }
 }
 
+/** One line that is overwritten; an empty one at the end. */
 function progress(line: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K· ${line}`);
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
 }

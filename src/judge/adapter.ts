@@ -10,7 +10,7 @@
 import { BadAdapter } from "./errors.js";
 import { plainText } from "./plain-text.js";
 
-/** What an adapter is given for one client or one reading. */
+/** Given to an adapter for one client or one reading. */
 export interface Visit {
   /** Without a slash at the end. */
   readonly url: string;
@@ -36,7 +36,7 @@ export interface ScreenInput {
   change(index: unknown, value: unknown): void;
   /** Replaces the whole screen. */
   board(cells: unknown): void;
-  /** The same with a board that is still on its way. Changes that arrive meanwhile come after it. */
+  /** The same with a board that is on its way. Changes that arrive meanwhile come after it. */
   load(reading: Promise<unknown>): Promise<void>;
   /** The connection has ended. */
   lost(reason: string): void;

@@ -1,4 +1,4 @@
-/* What is checked: a title, the meaning of a failure, and the tutorial's step that explains it. */
+/* The checks: a title, the meaning of a failure, and the tutorial's step that explains it. */
 
 import type { CheckId } from "./observations.js";
 

@@ -1,6 +1,6 @@
 /*
- * From observations to findings. A check that cannot be provoked surely, or whose scene could not
- * be played to its end, is never "passed" and never "failed": it is "not observed".
+ * From observations to findings. A check passes only if its failure was provoked surely. If its
+ * scene could not be played to its end, the check is "not observed".
  */
 
 import { countOf } from "../protocol/count.js";
@@ -25,7 +25,7 @@ export type Verdict = "passed" | "failed" | "not observed";
 
 interface Ruling {
   readonly verdict: Verdict;
-  /** What was seen, or why nothing can be said. One or two sentences. */
+  /** One or two sentences about what was seen, or why nothing can be said. */
   readonly observed: string;
 }
 
@@ -140,7 +140,7 @@ function onJoin({ newcomers, clicks, lacking }: JoinSeen): Ruling {
   );
 }
 
-/** A click that never arrived is a failure, even if the scene could not be played for that reason. */
+/** A click that never arrived is a failure, even if the scene could not be played therefore. */
 function onMissed(seen: MissedSeen | NotPlayed, strays: number): Ruling {
   const none = { clicks: 0, missedWhileConnected: 0, missedWhileCut: 0, missedAfter: 0 };
   const { clicks, missedWhileConnected, missedWhileCut, missedAfter } = "notPlayed" in seen ? none : seen;

@@ -6,7 +6,7 @@ import { BadAnswer } from "./errors.js";
 import { CHANGES_MAX, type Screen } from "./screen.js";
 import { inTime } from "./wait.js";
 
-export const OPEN_MS_MAX = 8_000;
+const OPEN_MS_MAX = 8_000;
 
 export interface Click {
   readonly cell: number;

@@ -1,6 +1,6 @@
 /*
  * One hearing: the clients of the judge at one board, the boxes that they may change, and how long
- * this server takes. The scenes play in it. It decides nothing: rules.ts does.
+ * this server takes. The scenes play in it. It decides nothing: findings.ts does.
  *
  *     witness   watches from beginning to end and never clicks; at least two
  *     writer    clicks
@@ -21,8 +21,8 @@ const WRITERS_MIN = 4;
 const WITNESSES_MIN = 2;
 /** With the newcomers of a scene. */
 export const CLIENTS_MAX = 24;
-/** With the boxes of up to eight writers, and one for hostile messages. */
-export const CELLS_TOUCHED_MAX = 105;
+/** With the boxes of up to eight writers. */
+export const CELLS_TOUCHED_MAX = POOL_CELLS_MAX + 8;
 const READ_MS_MAX = 6_000;
 const FENCE_TRIES = 2;
 /** A client that lacks something this long after everything arrived will keep lacking it. */
@@ -120,7 +120,7 @@ export class Hearing {
     return Array.from({ length: Math.min(count, this.#pool.length) }, () => at(this.#pool, this.#next++));
   }
 
-  /** What the witness at this URL shows. */
+  /** The witness at this URL. */
   witnessAt(url: string): Guest {
     return this.witnesses.find((witness) => witness.url === url) ?? at(this.witnesses, 0);
   }
@@ -182,7 +182,7 @@ export class Hearing {
   }
 
   /**
-   * True if a click of each writer, made now, has arrived at every one of `guests`: all that was
+   * True if a click of each writer, made now, has arrived at every one of `guests`. All that was
    * sent before should then be there too. This tells a slow server from one that loses messages.
    * One click at a time, and a second one if the first was itself lost.
    */

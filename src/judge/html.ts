@@ -1,4 +1,4 @@
-/* A run as an HTML page to share. All text is escaped, because some comes from the judged server. */
+/* A run as an HTML page to share. All text is escaped: some comes from the judged server. */
 
 import { escapeMarkup } from "../bench/chart.js";
 import { factTable, notice, reportPage, type Tone, tiles } from "../bench/report-page.js";

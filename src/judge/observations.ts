@@ -1,4 +1,4 @@
-/* What the scenes observed, as data: rules.ts makes findings of it. */
+/* The observations of the scenes, as data. findings.ts decides what they mean. */
 
 /** Why a scene was not played, or not to its end. */
 export interface NotPlayed {
@@ -70,7 +70,7 @@ export interface BlindSeen {
   readonly lacking: number;
   /** Witnesses that the server disconnected. */
   readonly disconnected: number;
-  /** False if the click that another client made during the burst was refused, ignored or not shown. */
+  /** False if another client's click during the burst was refused, ignored or not shown. */
   readonly isOtherHeard: boolean;
   /** The other's answer to `GET`, after one address has read the board many times. */
   readonly reading: "untried" | "open" | "refused";
@@ -83,7 +83,7 @@ export interface CrashSeen {
   readonly ending: string | undefined;
   /** True if the server took a new client afterwards. */
   readonly isBack: boolean;
-  /** What is wrong with the stored board afterwards. */
+  /** The fault of the stored board afterwards, if it has one. */
   readonly damage: string | undefined;
 }
 

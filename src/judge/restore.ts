@@ -1,7 +1,7 @@
 /*
  * Gives the boxes that were clicked the value that they had before, and then looks at the stored
- * board. A board that loses updates would lose these as well, so there are only as many at the same
- * time as the time allows, and later tries make one click at a time.
+ * board. A board that loses updates may lose these as well. So the first try makes no more
+ * clicks at the same time than the pace requires. Later tries make one click at a time.
  */
 
 import type { Guest } from "./guest.js";
@@ -37,7 +37,7 @@ export async function restore(hearing: Hearing): Promise<Restored> {
     }
     left = (await wrongCells(hearing)).length;
   } catch {
-    // The server no longer answers. What is known is reported.
+    // The server no longer answers. The last count is reported.
   }
   return { touched, left };
 }

@@ -28,7 +28,7 @@ const RESTORE_MS_MAX = 4_500;
 
 const NO_TIME = "there was no time left";
 
-export interface JudgeOptions {
+interface JudgeOptions {
   readonly urls: readonly string[];
   readonly adapter: Adapter;
   readonly isHostile: boolean;
@@ -99,7 +99,7 @@ async function putBack(hearing: Hearing): Promise<Restored> {
 }
 
 async function playAll(hearing: Hearing, isHostile: boolean, report: (line: string) => void): Promise<Observations> {
-  /** What ended all connections although nothing but clicks was sent. */
+  /** The scene in which all connections ended, although nothing but clicks was sent. */
   let ending: string | undefined;
 
   async function play<Seen>(name: string, scene: (hearing: Hearing) => Promise<Seen>): Promise<Seen | NotPlayed> {
@@ -122,7 +122,7 @@ async function playAll(hearing: Hearing, isHostile: boolean, report: (line: stri
     ? { notPlayed: "only one URL was given" }
     : await play("divergence between instances", divergence);
   const areTwo = "deaf" in seenDivergence && (seenDivergence.deaf.length > 0 || seenDivergence.storedDifferently > 0);
-  // What follows would fail at two boards for no other reason.
+  // The other scenes would fail at two boards for no other reason.
   if (areTwo) await hearing.narrow();
   const seenToggle = await play("toggles", toggle);
   const seenOrder = await play("order", order);

@@ -41,7 +41,7 @@ export class Screen implements ScreenInput {
     this.#isOurs = isOurs;
   }
 
-  /** For a client that connects again. What the old connection still brings does not reach it. */
+  /** For a client that connects again. Messages of the old connection do not reach it. */
   again(): Screen {
     return new Screen(this.#bits.length, this.#isOurs, this.#bits);
   }

@@ -11,7 +11,7 @@ const WIDTH = 96;
 const INDENT = "      ";
 const SIGNS: Readonly<Record<Verdict, string>> = { passed: "✓", failed: "✗", "not observed": "–" };
 
-/** What a run will do to the board, said before it is done. */
+/** Says what a run will do to the board, before it is done. */
 export function announcement(urls: readonly string[], isHostile: boolean): string {
   const lines = [
     `The judge clicks up to ${CELLS_TOUCHED_MAX} boxes at ${urls.join(", ")}, a few hundred times within 30 s,`,

@@ -43,7 +43,7 @@ export async function inTime<Result>(
 
 /**
  * Gives `work` a signal of its own, which is aborted if it fails or `outer` is aborted before it is
- * done. What it leaves open on success stays open.
+ * done. Anything that it leaves open on success stays open.
  */
 export async function whileWaiting<Result>(
   outer: AbortSignal,

@@ -1,7 +1,7 @@
 /*
  * One client is busy: it clicks many boxes in one go. Everybody else must receive all of it, stay
  * connected, and be heard. At a board on this machine, one address then also reads the board many
- * times, and another address asks once: a limit that all visitors share would refuse it.
+ * times, and another address asks once. A limit that all visitors share would refuse it.
  */
 
 import type { Click } from "../guest.js";
@@ -42,7 +42,7 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
     const { cells } = await hearing.read(hearing.url(0));
     const isStored = (click: Click) => cells[click.cell] === click.value;
     const missing = clicks.filter((click) => !isSettled(click));
-    // What is not stored either was lost, or ignored by a limit: other clients are not to blame.
+    // A click that is not stored either was lost, or ignored by a limit. That is another check.
     seen.lacking = missing.filter(isStored).length;
     hearing.vanished += missing.filter((click) => !isStored(click) && click.answer === "acknowledged").length;
     const isIgnored = hearing.isAnswering && otherClick.answer === undefined;
