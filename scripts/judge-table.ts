@@ -7,7 +7,7 @@
  *     npm run judge:table -- --runs 3 --only array     boards with "array" in their name
  */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -168,10 +168,12 @@ interface Row {
   /** Verdict -> the number of runs. */
   readonly seen: Map<string, number>;
   secondsMax: number;
+  /** Runs after which some boxes did not have their old values, or could not be read. */
+  unrestored: number;
 }
 
 const rows = TARGETS.filter(({ name }) => name.includes(values.only)).map(
-  (target): Row => ({ target, seen: new Map(), secondsMax: 0 }),
+  (target): Row => ({ target, seen: new Map(), secondsMax: 0, unrestored: 0 }),
 );
 const waiting = Array.from({ length: Number(values.runs) }, () => rows).flat();
 const folder = mkdtempSync(join(tmpdir(), "judge-table-"));
@@ -182,7 +184,8 @@ process.exit(rows.every(isRight) ? 0 : 1);
 
 async function work(json: string): Promise<void> {
   for (let row = waiting.shift(); row; row = waiting.shift()) {
-    const { verdict, seconds } = await judgeOnce(row.target, json);
+    const { verdict, seconds, isRestored } = await judgeOnce(row.target, json);
+    if (!isRestored) row.unrestored++;
     row.seen.set(verdict, (row.seen.get(verdict) ?? 0) + 1);
     row.secondsMax = Math.max(row.secondsMax, seconds);
   }
@@ -196,12 +199,12 @@ function isRight({ target, seen }: Row): boolean {
 function table(): string {
   const lines = rows.map((row) => {
     const verdicts = Array.from(row.seen, ([verdict, count]) => `${count} × ${verdict}`).join(" OR ");
-    return `| ${row.target.name} | ${verdicts} | ${isRight(row) ? "yes" : "NO"} | ${row.secondsMax.toFixed(1)} |`;
+    return `| ${row.target.name} | ${verdicts} | ${isRight(row) ? "yes" : "NO"} | ${row.secondsMax.toFixed(1)} | ${row.unrestored} |`;
   });
-  return ["| board | verdicts | as expected | seconds, most |", "| --- | --- | --- | --- |", ...lines, ""].join("\n");
+  return ["| board | verdicts | as expected | seconds, most | not restored |", "| --- | --- | --- | --- | --- |", ...lines, ""].join("\n");
 }
 
-async function judgeOnce(target: Target, json: string): Promise<{ verdict: string; seconds: number }> {
+async function judgeOnce(target: Target, json: string) {
   const stage = new Stage(true, () => undefined);
   rmSync(json, { force: true });
   try {
@@ -209,25 +212,23 @@ async function judgeOnce(target: Target, json: string): Promise<{ verdict: strin
     const startMs = performance.now();
     const { code, stderr } = await runCommand(["judge", ...urls, "--json", json, ...(target.args ?? [])]);
     const seconds = (performance.now() - startMs) / 1_000;
-    return { verdict: `${verdictIn(json) ?? sentenceIn(stderr)}, exit ${code}`, seconds };
+    const result = existsSync(json) ? (JSON.parse(readFileSync(json, "utf8")) as JudgeResult) : undefined;
+    const verdict = `${result ? verdictIn(result) : sentenceIn(stderr)}, exit ${code}`;
+    return { verdict, seconds, isRestored: !result || result.restored.left === 0 };
   } finally {
     await stage.close();
   }
 }
 
-/** The checks that failed, and those that were not observed. Undefined without a result. */
-function verdictIn(json: string): string | undefined {
-  let result: JudgeResult;
-  try {
-    result = JSON.parse(readFileSync(json, "utf8"));
-  } catch {
-    return undefined;
-  }
-  const named = (verdict: string) =>
-    result.findings.filter((finding) => finding.verdict === verdict).map(({ check }) => check);
-  const [failed, open] = [named("failed"), named("not observed")];
-  const left = result.restored.left === 0 ? "" : `, ${result.restored.left} not restored`;
-  return [failed.length > 0 ? `failed: ${failed.join(", ")}` : "nothing failed", ` (not observed: ${open.join(", ")})`, left].join("");
+/** The checks that failed, and those that were not observed. */
+function verdictIn({ findings }: JudgeResult): string {
+  const named = (verdict: string) => findings.filter((finding) => finding.verdict === verdict);
+  const list = (verdict: string) =>
+    named(verdict)
+      .map(({ check }) => check)
+      .join(", ");
+  const failed = list("failed");
+  return `${failed === "" ? "nothing failed" : `failed: ${failed}`} (not observed: ${list("not observed")})`;
 }
 
 function sentenceIn(stderr: string): string {

@@ -51,6 +51,8 @@ export class Hearing {
   strays = 0;
   /** From a click to the last witness that shows it, as measured at the beginning. */
   seenMs = 0;
+  /** Clicks made at the same moment were lost. */
+  losesUpdates = false;
   /** The server acknowledges clicks. */
   isAnswering = false;
   reads = 0;

@@ -1,9 +1,10 @@
 /*
  * Gives the boxes that were clicked the value that they had before, and then looks at the stored
- * board. A board that loses updates may lose these as well. So the first try makes no more
- * clicks at the same time than the pace requires. Later tries make one click at a time.
+ * board. A board that loses updates would lose these as well. So there is one click at a time if
+ * the time allows, and always at a board that was seen to lose some.
  */
 
+import type { BoardState } from "./board-state.js";
 import type { Guest } from "./guest.js";
 import type { Hearing } from "./hearing.js";
 
@@ -15,36 +16,46 @@ export interface Restored {
 }
 
 const TRIES = 3;
-const FIRST_TRY_MS = 1_500;
+/** Of the time that is left, for the clicks of one try. */
+const TRY_SHARE = 0.5;
 const TOGETHER_MAX = 24;
 /** For the answer to a click, or for its change if the server answers none. */
 const CLICK_MS_MAX = 500;
 /** A client that polls shows late what is stored already. */
 const SETTLE_MS = 150;
 
-export async function restore(hearing: Hearing): Promise<Restored> {
+/** Ends after `msMax`. */
+export async function restore(hearing: Hearing, msMax: number): Promise<Restored> {
   const touched = hearing.touched.size;
+  const endMs = performance.now() + msMax;
   let left: number | undefined;
   try {
     for (let tries = 0; tries < TRIES && !hearing.signal.aborted; tries++) {
-      const wrong = await wrongCells(hearing);
+      const wrong = wrongCells(hearing, await hearing.read(hearing.url(0)));
       left = wrong.length;
-      if (left === 0) return { touched, left };
+      if (left === 0) break;
       await hearing.refill();
-      const needed = Math.ceil((left * hearing.seenMs) / FIRST_TRY_MS);
-      await setBack(hearing, wrong, tries === 0 ? Math.min(TOGETHER_MAX, Math.max(1, needed)) : 1);
+      await setBack(hearing, wrong, together(hearing, left, endMs - performance.now()));
       await hearing.wait(() => false, SETTLE_MS);
+      // The board may be read through a cache.
+      const board = await hearing.readUntil(hearing.url(0), (each) => wrongCells(hearing, each).length === 0);
+      left = wrongCells(hearing, board).length;
     }
-    left = (await wrongCells(hearing)).length;
   } catch {
     // The server no longer answers. The last count is reported.
   }
   return { touched, left };
 }
 
-async function wrongCells(hearing: Hearing): Promise<number[]> {
-  const { cells } = await hearing.read(hearing.url(0));
-  return [...hearing.touched].filter((cell) => cells[cell] !== hearing.before.cells[cell]);
+function wrongCells({ touched, before }: Hearing, { cells }: BoardState): number[] {
+  return [...touched].filter((cell) => cells[cell] !== before.cells[cell]);
+}
+
+/** The number of clicks at the same time that the time left requires. */
+function together(hearing: Hearing, count: number, leftMs: number): number {
+  if (hearing.losesUpdates) return 1;
+  const needed = Math.ceil((count * hearing.seenMs) / (TRY_SHARE * Math.max(1, leftMs)));
+  return Math.min(TOGETHER_MAX, Math.max(1, needed));
 }
 
 async function setBack(hearing: Hearing, cells: readonly number[], together: number): Promise<void> {

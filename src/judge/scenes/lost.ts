@@ -40,11 +40,24 @@ async function playRound(hearing: Hearing): Promise<LostSeen> {
   );
   const isStored = (cells: readonly boolean[]) => (click: Click) => cells[click.cell] === click.value;
   const stored = await hearing.readUntil(hearing.url(0), ({ cells }) => confirmed.every(isStored(cells)));
+  const lost = confirmed.filter((click) => !isStored(stored.cells)(click)).length;
+  const strays = await countStrays(hearing, confirmed.filter(isStored(stored.cells)));
+  hearing.strays += strays;
+  // The next scene begins with what is stored.
+  if (lost + strays > 0) await hearing.reload();
   return {
     clicks: clicks.length,
     confirmed: confirmed.length,
     acknowledged: clicks.filter(({ answer }) => answer === "acknowledged").length,
     refused: clicks.filter(({ answer }) => answer === "refused").length,
-    lost: confirmed.filter((click) => !isStored(stored.cells)(click)).length,
+    lost,
   };
+}
+
+/** Stored clicks that a witness still lacks after a later click has arrived at all of them. */
+async function countStrays(hearing: Hearing, stored: readonly Click[]): Promise<number> {
+  const { witnesses } = hearing;
+  const isMissing = ({ cell, value }: Click) => witnesses.some(({ screen }) => screen.at(cell) !== value);
+  if (!stored.some(isMissing) || !(await hearing.fence([hearing.writer(0)], witnesses))) return 0;
+  return stored.filter(isMissing).length;
 }
