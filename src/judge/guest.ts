@@ -56,7 +56,7 @@ export class Guest {
 
   set(cell: number, value: boolean): Click {
     const click: Click = { cell, value, answer: undefined };
-    Promise.resolve(this.#client.set(cell, value)).then(
+    this.#ask(() => this.#client.set(cell, value)).then(
       (isAcknowledged) => {
         if (isAcknowledged !== undefined) click.answer = isAcknowledged ? "acknowledged" : "refused";
       },
@@ -69,20 +69,26 @@ export class Guest {
 
   /** Sends what is no click. A client without `sendRaw` sends it as the number of a box. */
   send(content: unknown): void {
-    if (this.#client.sendRaw) this.#client.sendRaw(content);
-    else Promise.resolve(this.#client.set(content as number, true)).catch(() => undefined);
+    const { sendRaw } = this.#client;
+    this.#ask(() => (sendRaw ? sendRaw.call(this.#client, content) : this.#client.set(content as number, true))).catch(
+      () => undefined,
+    );
   }
 
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#client.close();
+    this.#ask(() => this.#client.close()).catch(() => undefined);
   }
 
   cut(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    if (this.#client.cut) this.#client.cut();
-    else this.#client.close();
+    this.#ask(() => (this.#client.cut ? this.#client.cut() : this.#client.close())).catch(() => undefined);
+  }
+
+  /** An adapter may throw, for example if its connection has just ended. */
+  async #ask<Answer>(call: () => Answer): Promise<Awaited<Answer>> {
+    return await call();
   }
 }

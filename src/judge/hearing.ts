@@ -7,13 +7,13 @@
  *     newcomer  opened by a scene, and closed by it
  */
 
-import type { Adapter, Visit } from "./adapter.js";
-import { type BoardState, CELLS_MIN, requireBoard } from "./board-state.js";
-import { boundedGet } from "./bounded-get.js";
+import type { Adapter } from "./adapter.js";
+import { type BoardState, CELLS_MIN } from "./board-state.js";
 import { BadAnswer, Interrupted } from "./errors.js";
 import { type Click, Guest } from "./guest.js";
 import { Screen } from "./screen.js";
-import { inTime, waitFor, whileWaiting } from "./wait.js";
+import { fail, readBoard, visitTo } from "./visit.js";
+import { waitFor, whileWaiting } from "./wait.js";
 
 /** Boxes for the scenes, besides one for each writer. */
 const POOL_CELLS_MAX = 96;
@@ -23,7 +23,6 @@ const WITNESSES_MIN = 2;
 export const CLIENTS_MAX = 24;
 /** With the boxes of up to eight writers. */
 export const CELLS_TOUCHED_MAX = POOL_CELLS_MAX + 8;
-const READ_MS_MAX = 6_000;
 const FENCE_TRIES = 2;
 /** A client that lacks something this long after everything arrived will keep lacking it. */
 const GRACE_MS = { least: 2_500, most: 5_000, times: 5 } as const;
@@ -134,7 +133,7 @@ export class Hearing {
   async enter(url: string, { screen = this.newScreen(), turn }: OpenOptions = {}): Promise<Guest> {
     const guest = await whileWaiting(this.signal, (signal) =>
       Guest.open(this.adapter, visitTo(url, signal, { turn }), screen),
-    );
+    ).catch((error) => fail(url, error));
     this.#guests.add(guest);
     return guest;
   }
@@ -272,37 +271,4 @@ function at<Item>(list: readonly Item[], index: number): Item {
   const item = list[index % list.length];
   if (item === undefined) throw new Error("an empty list");
   return item;
-}
-
-interface VisitOptions {
-  readonly turn?: (() => Promise<void>) | undefined;
-  /** The address of this machine from which the visitor comes. */
-  readonly localAddress?: string;
-  /** Counts the uses of `get`. */
-  readonly asked?: { count: number };
-}
-
-function visitTo(url: string, signal: AbortSignal, { turn, localAddress, asked }: VisitOptions = {}): Visit {
-  return {
-    url,
-    signal,
-    get: (path) => {
-      if (asked) asked.count++;
-      return boundedGet(new URL(path, `${url}/`), { signal, localAddress });
-    },
-    turn: turn ?? (async () => undefined),
-  };
-}
-
-export async function readBoard(
-  adapter: Adapter,
-  url: string,
-  signal: AbortSignal,
-  options: VisitOptions = {},
-): Promise<BoardState> {
-  const tooLate = () => new BadAnswer(`${url} did not send its board within ${READ_MS_MAX / 1_000} s`);
-  const sent = await whileWaiting(signal, (own) =>
-    inTime(adapter.read(visitTo(url, own, options)), READ_MS_MAX, own, tooLate),
-  );
-  return requireBoard(sent, url);
 }

@@ -70,12 +70,17 @@ export async function runJudge(options: JudgeOptions): Promise<JudgeResult> {
   } catch (error) {
     if (error instanceof Stopped) throw error;
     if (options.signal.aborted) throw new Stopped("stopped before anything was clicked");
-    if (!time.signal.aborted) throw error;
+    if (!time.signal.aborted || (error instanceof Error && !isOfWaiting(error))) throw error;
     throw new BadAnswer(`${urls[0]} was too slow: nothing could be observed within ${SCENES_MS_MAX / 1_000} s`);
   } finally {
     time.end();
     hearing?.close();
   }
+}
+
+/** The error is of a server or of a wait that was given up, not a mistake of the judge. */
+function isOfWaiting(error: Error): boolean {
+  return error instanceof BadAnswer || error.name === "AbortError";
 }
 
 /** Nothing is thrown, because the boxes must be restored whatever happens. */

@@ -5,9 +5,10 @@
  */
 
 import type { Click } from "../guest.js";
-import { type Hearing, readBoard } from "../hearing.js";
+import type { Hearing } from "../hearing.js";
 import { isLocal } from "../local.js";
 import type { BlindSeen } from "../observations.js";
+import { readBoard } from "../visit.js";
 
 const CLICKS = 40;
 const READINGS_MAX = 120;
