@@ -23,6 +23,7 @@ import type { JudgeResult } from "../src/judge/result.js";
 import { runCommand } from "../test/support/command.js";
 import { spawnInstance } from "../test/support/instances.js";
 import * as boards from "../test/support/judged-boards.js";
+import { RELAY_SECRET } from "../test/support/relay.js";
 
 const CELLS = 100;
 const NETWORK_MS = 20;
@@ -55,6 +56,15 @@ function ours(count: number): Target["open"] {
       }),
     );
   };
+}
+
+async function relayed(stage: Stage): Promise<{ readonly url: string }[]> {
+  const valkey = await stage.valkey();
+  const origin = await spawnInstance({ VALKEY_URL: valkey.url, RELAY_SECRET });
+  stage.after(() => origin.kill());
+  const relay = await spawnInstance({ UPSTREAM_URL: origin.url, RELAY_SECRET });
+  stage.after(() => relay.kill());
+  return [origin, relay];
 }
 
 function redisAdapter(count: number): Target["open"] {
@@ -108,6 +118,12 @@ const TARGETS: readonly Target[] = [
     open: redisAdapter(2),
   },
   { name: "SocketScaler, 1 instance", expected: "nothing failed (", args: ["--hostile"], open: ours(1) },
+  {
+    name: "SocketScaler, an instance and its relay",
+    expected: "nothing failed (",
+    args: ["--hostile"],
+    open: relayed,
+  },
   { name: "SocketScaler, 4 instances", expected: "nothing failed (", args: ["--hostile"], open: ours(4) },
   {
     name: "plain WebSocket",

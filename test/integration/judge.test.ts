@@ -30,6 +30,7 @@ import {
 } from "../support/judged-boards.js";
 import { program } from "../support/program.js";
 import { until } from "../support/until.js";
+import { RELAY_SECRET } from "../support/relay.js";
 import { startServer } from "../support/valkey-server.js";
 
 const CELLS = 100;
@@ -70,12 +71,15 @@ async function stateOf(url: string): Promise<boolean[]> {
 
 // A run mostly waits.
 describe("socketscaler judge", { concurrency: 4 }, () => {
-  test("passes this project on two instances, hostile messages included, and leaves the board as it was", async (t) => {
+  test("passes this project on two instances and a relay, hostile messages included, and leaves the board as it was", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
-    const instances = await Promise.all([1, 2].map(() => startInstance({ VALKEY_URL: valkey.url })));
+    const flags = { VALKEY_URL: valkey.url, RELAY_SECRET };
+    const instances = await Promise.all([1, 2].map(() => startInstance(flags)));
     t.after(() => Promise.all(instances.map((instance) => instance.stop())));
-    const seen = await judge(t, instances, "--hostile");
+    const relay = await startInstance({ UPSTREAM_URL: instances[0]?.url ?? "", RELAY_SECRET });
+    t.after(() => relay.stop());
+    const seen = await judge(t, [...instances, relay], "--hostile");
     assertFailed(seen, []);
     assert.deepEqual(seen.open, ["join"], seen.stdout);
     assert.equal(seen.result?.restored.left, 0);
