@@ -111,14 +111,24 @@ async function playAll(hearing: Hearing, isHostile: boolean, report: (line: stri
     if (ending !== undefined) return { notPlayed: `the server had ended all connections during "${ending}"` };
     if (hearing.signal.aborted) return { notPlayed: NO_TIME };
     report(name);
+    const { strays, vanished } = hearing;
     try {
-      return await scene(hearing);
+      const seen = await scene(hearing);
+      if (!hearing.signal.aborted) return seen;
     } catch (error) {
-      if (hearing.signal.aborted) return { notPlayed: NO_TIME };
+      if (hearing.signal.aborted) return giveUp();
       if (!(error instanceof Interrupted || error instanceof BadAnswer)) throw error;
       if (hearing.witnesses.every(({ isOnline }) => !isOnline)) ending = name;
       else await hearing.refill().catch(() => undefined);
       return { notPlayed: error.message };
+    }
+    return giveUp();
+
+    /** Clicks that were missing when the time ended might still have arrived. */
+    function giveUp(): NotPlayed {
+      hearing.strays = strays;
+      hearing.vanished = vanished;
+      return { notPlayed: NO_TIME };
     }
   }
 

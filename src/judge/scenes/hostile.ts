@@ -15,6 +15,7 @@ const FLOOD = 200;
 const DEPTH = 1_000;
 const TEXT_CHARACTERS = 32_768;
 const FAR = 1_000;
+const LATER_MS = 20;
 const BACK_MS_MAX = 4_000;
 const BACK_PAUSE_MS = 250;
 
@@ -46,6 +47,8 @@ export async function hostile(hearing: Hearing): Promise<{ crash: CrashSeen; sta
     const startMs = performance.now();
     const isSeen = await probe(hearing, waitMs);
     worstMs = Math.max(worstMs, performance.now() - startMs);
+    // The server may work on the message for some time before it ends.
+    await hearing.wait(() => !isSettled(hearing), LATER_MS);
     if (!isSettled(hearing)) ending = name;
     else if (!isSeen) stalling = name;
     if (ending !== undefined || stalling !== undefined) break;
