@@ -104,6 +104,7 @@ const TARGETS: readonly Target[] = [
   { name: "step 2: JSON array, 2 instances", expected: "failed: lost (", open: naive(startJsonArray, 2) },
   { name: "step 3: bitmap, slow network, 1 instance", expected: "failed: join (", open: naive(slowBitmap, 1) },
   { name: "step 3: bitmap, slow network, 2 instances", expected: "failed: join (", open: naive(slowBitmap, 2) },
+  { name: "step 3: bitmap, this machine alone, 2 instances", expected: "", open: naive(startBitmap, 2) },
   { name: "step 6: version number, 2 instances", expected: "nothing failed (", open: naive(startVersionNumber, 2) },
   {
     name: "Socket.IO + Redis adapter, 1 instance",
@@ -193,7 +194,9 @@ const rows = TARGETS.filter(({ name }) => name.includes(values.only)).map(
 );
 const waiting = Array.from({ length: Number(values.runs) }, () => rows).flat();
 const folder = mkdtempSync(join(tmpdir(), "judge-table-"));
-await Promise.all(Array.from({ length: Number(values["at-once"]) }, (_, worker) => work(join(folder, `${worker}.json`))));
+await Promise.all(
+  Array.from({ length: Number(values["at-once"]) }, (_, worker) => work(join(folder, `${worker}.json`))),
+);
 rmSync(folder, { recursive: true });
 process.stdout.write(table());
 process.exit(rows.every(isRight) ? 0 : 1);
@@ -217,7 +220,12 @@ function table(): string {
     const verdicts = Array.from(row.seen, ([verdict, count]) => `${count} × ${verdict}`).join(" OR ");
     return `| ${row.target.name} | ${verdicts} | ${isRight(row) ? "yes" : "NO"} | ${row.secondsMax.toFixed(1)} | ${row.unrestored} |`;
   });
-  return ["| board | verdicts | as expected | seconds, most | not restored |", "| --- | --- | --- | --- | --- |", ...lines, ""].join("\n");
+  return [
+    "| board | verdicts | as expected | seconds, most | not restored |",
+    "| --- | --- | --- | --- | --- |",
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 async function judgeOnce(target: Target, json: string) {

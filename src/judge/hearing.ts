@@ -36,7 +36,7 @@ export class Hearing {
   /** Those among which one board was found. */
   urls: readonly string[];
   readonly adapter: Adapter;
-  /** The board as it was found. */
+  /** The board as it was found at the first URL. */
   readonly before: BoardState;
   /** Ends all waiting. The end of a run has a signal of its own. */
   signal: AbortSignal;
@@ -52,6 +52,8 @@ export class Hearing {
   seenMs = 0;
   /** Clicks made at the same moment were lost. */
   losesUpdates = false;
+  /** Boxes at instances that are other boards, and that do not have their old values. */
+  leftElsewhere = 0;
   /** The server acknowledges clicks. */
   isAnswering = false;
   reads = 0;
@@ -59,10 +61,15 @@ export class Hearing {
   readonly #pool: readonly number[];
   #next = 0;
 
-  private constructor(urls: readonly string[], adapter: Adapter, before: BoardState, signal: AbortSignal) {
+  /** The board as it was found at each URL: they differ if it is not one board. */
+  readonly #found: ReadonlyMap<string, BoardState>;
+
+  private constructor(urls: readonly string[], adapter: Adapter, found: readonly BoardState[], signal: AbortSignal) {
+    const before = at(found, 0);
     this.urls = urls;
     this.adapter = adapter;
     this.before = before;
+    this.#found = new Map(urls.map((url, index) => [url, at(found, index)]));
     this.signal = signal;
     const size = before.cells.length;
     const count = Math.min(POOL_CELLS_MAX, size - this.#writerCount);
@@ -84,7 +91,7 @@ export class Hearing {
     if (size < CELLS_MIN) {
       throw new BadAnswer(`${urls[0]} has ${size} boxes: the judge needs at least ${CELLS_MIN}`);
     }
-    const hearing = new Hearing(urls, adapter, before, signal);
+    const hearing = new Hearing(urls, adapter, boards, signal);
     hearing.reads = urls.length;
     try {
       await hearing.#seat();
@@ -93,6 +100,10 @@ export class Hearing {
       throw error;
     }
     return hearing;
+  }
+
+  foundAt(url: string): BoardState {
+    return this.#found.get(url) ?? this.before;
   }
 
   get size(): number {

@@ -26,51 +26,62 @@ const SETTLE_MS = 150;
 
 /** Ends after `msMax`. */
 export async function restore(hearing: Hearing, msMax: number): Promise<Restored> {
-  const touched = hearing.touched.size;
+  const left = await restoreAt(hearing, hearing.url(0), msMax);
+  return { touched: hearing.touched.size, left: left === undefined ? undefined : left + hearing.leftElsewhere };
+}
+
+/** Returns the number of boxes at this instance that do not have their old value. */
+export async function restoreAt(hearing: Hearing, url: string, msMax: number): Promise<number | undefined> {
   const endMs = performance.now() + msMax;
   let left: number | undefined;
   try {
-    for (let tries = 0; tries < TRIES && !hearing.signal.aborted; tries++) {
-      const wrong = wrongCells(hearing, await hearing.read(hearing.url(0)));
+    for (let tries = 0; tries < TRIES && performance.now() < endMs && !hearing.signal.aborted; tries++) {
+      const wrong = wrongCells(hearing, url, await hearing.read(url));
       left = wrong.length;
       if (left === 0) break;
       await hearing.refill();
-      await setBack(hearing, wrong, together(hearing, left, endMs - performance.now()));
+      await setBack(hearing, url, wrong, endMs);
       await hearing.wait(() => false, SETTLE_MS);
       // The board may be read through a cache.
-      const board = await hearing.readUntil(hearing.url(0), (each) => wrongCells(hearing, each).length === 0);
-      left = wrongCells(hearing, board).length;
+      const board = await hearing.readUntil(url, (each) => wrongCells(hearing, url, each).length === 0);
+      left = wrongCells(hearing, url, board).length;
     }
   } catch {
     // The server no longer answers. The last count is reported.
   }
-  return { touched, left };
+  return left;
 }
 
-function wrongCells({ touched, before }: Hearing, { cells }: BoardState): number[] {
-  return [...touched].filter((cell) => cells[cell] !== before.cells[cell]);
+function wrongCells(hearing: Hearing, url: string, { cells }: BoardState): number[] {
+  const { cells: found } = hearing.foundAt(url);
+  return [...hearing.touched].filter((cell) => cells[cell] !== found[cell]);
+}
+
+async function setBack(hearing: Hearing, url: string, cells: readonly number[], endMs: number): Promise<void> {
+  const writers = hearing.writers.filter((writer) => writer.url === url);
+  const together = clicksTogether(hearing, cells.length, endMs - performance.now());
+  for (let first = 0; first < cells.length && performance.now() < endMs; first += together) {
+    const group = cells.slice(first, first + together);
+    await Promise.all(
+      group.map(async (cell, index) => {
+        const writer = writers[(first + index) % writers.length];
+        if (writer) await setOne(hearing, writer, cell);
+      }),
+    );
+  }
 }
 
 /** The number of clicks at the same time that the time left requires. */
-function together(hearing: Hearing, count: number, leftMs: number): number {
+function clicksTogether(hearing: Hearing, count: number, leftMs: number): number {
   if (hearing.losesUpdates) return 1;
   const needed = Math.ceil((count * hearing.seenMs) / (TRY_SHARE * Math.max(1, leftMs)));
   return Math.min(TOGETHER_MAX, Math.max(1, needed));
 }
 
-async function setBack(hearing: Hearing, cells: readonly number[], together: number): Promise<void> {
-  for (let first = 0; first < cells.length && !hearing.signal.aborted; first += together) {
-    const group = cells.slice(first, first + together);
-    await Promise.all(group.map((cell, index) => setOne(hearing, hearing.writer(first + index), cell)));
-  }
-}
-
 async function setOne(hearing: Hearing, writer: Guest, cell: number): Promise<void> {
-  const value = hearing.before.cells[cell] ?? false;
+  const value = hearing.foundAt(writer.url).cells[cell] ?? false;
   const { screen } = hearing.witnessAt(writer.url);
   const click = hearing.set(writer, cell, value);
-  await hearing.wait(
-    () => click.answer !== undefined || (!hearing.isAnswering && screen.at(cell) === value),
-    CLICK_MS_MAX,
-  );
+  const isDone = () => click.answer !== undefined || (!hearing.isAnswering && screen.at(cell) === value);
+  await hearing.wait(isDone, CLICK_MS_MAX);
 }

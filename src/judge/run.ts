@@ -8,7 +8,7 @@ import { BadAnswer, Interrupted, Stopped } from "./errors.js";
 import { decide } from "./findings.js";
 import { Hearing } from "./hearing.js";
 import type { CrashSeen, NotPlayed, Observations } from "./observations.js";
-import { type Restored, restore } from "./restore.js";
+import { type Restored, restore, restoreAt } from "./restore.js";
 import type { JudgeResult } from "./result.js";
 import { blind } from "./scenes/blind.js";
 import { catchUp } from "./scenes/catch-up.js";
@@ -25,6 +25,8 @@ import { restoredText } from "./terminal.js";
 /** The scenes end after this time, and the rest is for the restoring. */
 const SCENES_MS_MAX = 23_000;
 const RUN_MS_MAX = 28_500;
+/** For each instance that turns out to be another board. */
+const OTHER_RESTORE_MS_MAX = 1_500;
 
 const NO_TIME = "there was no time left";
 
@@ -103,6 +105,14 @@ async function putBack(hearing: Hearing, msMax: number): Promise<Restored> {
   }
 }
 
+/** The other instances are other boards. They are given back at once. */
+async function judgeFirstAlone(hearing: Hearing): Promise<void> {
+  for (const url of hearing.urls.slice(1)) {
+    hearing.leftElsewhere += (await restoreAt(hearing, url, OTHER_RESTORE_MS_MAX)) ?? hearing.touched.size;
+  }
+  await hearing.narrow();
+}
+
 async function playAll(hearing: Hearing, isHostile: boolean, report: (line: string) => void): Promise<Observations> {
   /** The scene in which all connections ended, although nothing but clicks was sent. */
   let ending: string | undefined;
@@ -138,7 +148,7 @@ async function playAll(hearing: Hearing, isHostile: boolean, report: (line: stri
     : await play("divergence between instances", divergence);
   const areTwo = "deaf" in seenDivergence && (seenDivergence.deaf.length > 0 || seenDivergence.storedDifferently > 0);
   // The other scenes would fail at two boards for no other reason.
-  if (areTwo) await hearing.narrow();
+  if (areTwo) await judgeFirstAlone(hearing);
   const seenToggle = await play("toggles", toggle);
   const seenOrder = await play("order", order);
   const seenLost = await play("lost updates", lost);

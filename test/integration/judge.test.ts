@@ -29,8 +29,8 @@ import {
   webSocketBoard,
 } from "../support/judged-boards.js";
 import { program } from "../support/program.js";
-import { until } from "../support/until.js";
 import { RELAY_SECRET } from "../support/relay.js";
+import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
 
 const CELLS = 100;
@@ -90,6 +90,7 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     const islands = [await open(t, startIsland(CELLS)), await open(t, startIsland(CELLS))];
     const seen = await judge(t, islands);
     assertFailed(seen, ["divergence"]);
+    for (const { url } of islands) assert.ok(!(await stateOf(url)).includes(true), "both have their old values");
     assert.ok(seen.passed.includes("lost"));
     assert.match(seen.stdout, /✗ Divergence between instances\n +None of 3 clicks at http/);
     assert.match(seen.stdout, /Tutorial step 1, "One instance, then two"/);
