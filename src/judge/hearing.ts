@@ -56,7 +56,8 @@ export class Hearing {
   leftElsewhere = 0;
   /** The server acknowledges clicks. */
   isAnswering = false;
-  reads = 0;
+  /** Requests by HTTP. Most are readings of the board. */
+  readonly asked = { count: 0 };
   readonly #guests = new Set<Guest>();
   readonly #pool: readonly number[];
   #next = 0;
@@ -78,7 +79,8 @@ export class Hearing {
   }
 
   static async open(urls: readonly string[], adapter: Adapter, signal: AbortSignal): Promise<Hearing> {
-    const boards = await Promise.all(urls.map((url) => readBoard(adapter, url, signal)));
+    const asked = { count: 0 };
+    const boards = await Promise.all(urls.map((url) => readBoard(adapter, url, signal, { asked })));
     const [before] = boards;
     if (!before) throw new BadAnswer("no URL was given");
     const size = before.cells.length;
@@ -92,7 +94,7 @@ export class Hearing {
       throw new BadAnswer(`${urls[0]} has ${size} boxes: the judge needs at least ${CELLS_MIN}`);
     }
     const hearing = new Hearing(urls, adapter, boards, signal);
-    hearing.reads = urls.length;
+    hearing.asked.count = asked.count;
     try {
       await hearing.#seat();
     } catch (error) {
@@ -143,7 +145,7 @@ export class Hearing {
 
   async enter(url: string, { screen = this.newScreen(), turn }: OpenOptions = {}): Promise<Guest> {
     const guest = await whileWaiting(this.signal, (signal) =>
-      Guest.open(this.adapter, visitTo(url, signal, { turn }), screen),
+      Guest.open(this.adapter, visitTo(url, signal, { turn, asked: this.asked }), screen),
     ).catch((error) => fail(url, error));
     this.#guests.add(guest);
     return guest;
@@ -154,8 +156,7 @@ export class Hearing {
   }
 
   async read(url: string): Promise<BoardState> {
-    this.reads++;
-    return readBoard(this.adapter, url, this.signal);
+    return readBoard(this.adapter, url, this.signal, { asked: this.asked });
   }
 
   set(writer: Guest, cell: number, value: boolean): Click {

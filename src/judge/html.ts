@@ -20,7 +20,7 @@ const TONES: Readonly<Record<Verdict, Tone | "none">> = { passed: "good", failed
 const ORDER: readonly Verdict[] = ["failed", "passed", "not observed"];
 
 export function judgePage(result: JudgeResult): string {
-  const { urls, findings, boxes, seenMs, adapter, startedAt, isHostile, readings } = result;
+  const { urls, findings, boxes, seenMs, adapter, startedAt, isHostile, requests } = result;
   const count = (verdict: Verdict) => findings.filter((finding) => finding.verdict === verdict).length;
   const sorted = ORDER.flatMap((verdict) => findings.filter((finding) => finding.verdict === verdict));
   const [sentence = "", ...notes] = notesOn(result);
@@ -39,7 +39,7 @@ export function judgePage(result: JudgeResult): string {
       ["protocol", adapter],
       ["boxes", String(boxes)],
       ["hostile messages", isHostile ? "sent" : "not sent"],
-      ["board read", `${readings} times`],
+      ["HTTP requests", String(requests)],
       ["pace", sentence],
       ["started", startedAt],
     ]),

@@ -14,7 +14,8 @@ export interface JudgeResult {
   readonly boxes: number;
   /** From a click to its change at all other clients, in milliseconds. */
   readonly seenMs: number;
-  readonly readings: number;
+  /** By HTTP, most of them for the board. The many of a busy client are not among them. */
+  readonly requests: number;
   readonly findings: readonly Finding[];
   readonly observations: Observations;
   readonly restored: Restored;

@@ -63,7 +63,7 @@ export async function runJudge(options: JudgeOptions): Promise<JudgeResult> {
       isHostile,
       boxes: hearing.size,
       seenMs: hearing.seenMs,
-      readings: hearing.reads,
+      requests: hearing.asked.count,
       findings: decide(observations),
       observations,
       restored,
