@@ -4,7 +4,8 @@
  * `valkey-server`, and for the Redis adapter the packages of bench/peers.
  *
  *     npm run judge:table -- --runs 20
- *     npm run judge:table -- --runs 3 --only array     boards with "array" in their name
+ *     npm run judge:table -- --runs 3 --only "array|adapter"     boards whose name matches
+ *     npm run judge:table -- --at-once 4                         four runs at the same time
  */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -104,7 +105,8 @@ const TARGETS: readonly Target[] = [
   { name: "step 2: JSON array, 2 instances", expected: "failed: lost (", open: naive(startJsonArray, 2) },
   { name: "step 3: bitmap, slow network, 1 instance", expected: "failed: join (", open: naive(slowBitmap, 1) },
   { name: "step 3: bitmap, slow network, 2 instances", expected: "failed: join (", open: naive(slowBitmap, 2) },
-  { name: "step 3: bitmap, this machine alone, 2 instances", expected: "", open: naive(startBitmap, 2) },
+  // Here alone the verdict depends on chance: the bad moment lasts microseconds (docs/judge.md).
+  { name: "step 3: bitmap, fast network, 2 instances", expected: "", open: naive(startBitmap, 2) },
   { name: "step 6: version number, 2 instances", expected: "nothing failed (", open: naive(startVersionNumber, 2) },
   {
     name: "Socket.IO + Redis adapter, 1 instance",
@@ -189,7 +191,7 @@ interface Row {
   unrestored: number;
 }
 
-const rows = TARGETS.filter(({ name }) => name.includes(values.only)).map(
+const rows = TARGETS.filter(({ name }) => new RegExp(values.only, "i").test(name)).map(
   (target): Row => ({ target, seen: new Map(), secondsMax: 0, unrestored: 0 }),
 );
 const waiting = Array.from({ length: Number(values.runs) }, () => rows).flat();
