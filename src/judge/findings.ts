@@ -37,14 +37,14 @@ export interface Finding extends Ruling {
 }
 
 /** A click that is lacking there may have been lost on the way, as others were. */
-const LOSSY = "Not observed: clicks also get lost on the way to clients that are connected, see the failure above.";
+const LOSSY = `Not observed: connected clients also miss clicks, see "${CHECKS.missed.title}".`;
 
 export function decide(seen: Observations): Finding[] {
   const isLossy = seen.strays > 0 || ("clicks" in seen.missed && seen.missed.missedWhileConnected > 0);
   const unlessLossy = (ruling: Ruling) => (isLossy && ruling.verdict === "failed" ? notObserved(LOSSY) : ruling);
   const rulings: Record<CheckId, Ruling> = {
     divergence: ruleOn(seen.divergence, onDivergence),
-    lost: ruleOn(seen.lost, (lost) => onLost(lost, seen.vanished)),
+    lost: seen.vanished > 0 ? onVanished(seen) : ruleOn(seen.lost, onLost),
     order: ruleOn(seen.order, onOrder),
     toggle: ruleOn(seen.toggle, onToggle),
     join: unlessLossy(ruleOn(seen.join, onJoin)),
@@ -83,16 +83,19 @@ function onDivergence({ clicks, deaf, storedDifferently }: DivergenceSeen): Ruli
   return passed("Clicks at each instance reached the clients of all others, and all store the same.");
 }
 
-function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen, vanished: number): Ruling {
+/** Clicks vanished one at a time, which is worse than those that were made at the same moment. */
+function onVanished({ lost, vanished }: Observations): Ruling {
+  const together = ruleOn(lost, onLost);
+  if (together.verdict === "failed") return together;
+  const are = vanished === 1 ? "is" : "are";
+  return failed(`${countOf(vanished, "click")} made one at a time ${are} missing in the stored board.`);
+}
+
+function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen): Ruling {
   if (lost > 0) {
     const how = acknowledged > 0 ? "acknowledged" : "shown to other clients";
     return failed(
       `${lost} of ${countOf(confirmed, "click")} made at the same moment are missing in the stored board, although they were ${how}.`,
-    );
-  }
-  if (vanished > 0) {
-    return failed(
-      `${countOf(vanished, "click")} made one at a time ${vanished === 1 ? "is" : "are"} missing in the stored board.`,
     );
   }
   const ignored = clicks - confirmed - refused;
@@ -186,10 +189,12 @@ function onBlind({ clicks, refused, lacking, disconnected, isOtherHeard, reading
 }
 
 function onCrash({ messages, ending, isBack, damage }: CrashSeen): Ruling {
+  if (ending !== undefined && messages === 0) {
+    return failed(`All clients lost their connections although they only clicked, during "${ending}".`);
+  }
   if (ending !== undefined) {
     const after = isBack ? "It took new clients a moment later" : "It took no new client for some seconds";
-    const cause = messages > 0 ? `After ${ending}` : `During ${ending}`;
-    return failed(`${cause}, other clients lost their connections. ${after}.`);
+    return failed(`After ${ending}, other clients lost their connections. ${after}.`);
   }
   if (damage !== undefined) return failed(`After ${countOf(messages, "hostile message")}, ${damage}.`);
   return passed(`After ${countOf(messages, "hostile message")}, all others are connected and the board is undamaged.`);

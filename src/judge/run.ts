@@ -4,6 +4,7 @@
  */
 
 import type { Adapter } from "./adapter.js";
+import { CHECKS } from "./checks.js";
 import { BadAnswer, Interrupted, Stopped } from "./errors.js";
 import { decide } from "./findings.js";
 import { Hearing } from "./hearing.js";
@@ -155,7 +156,9 @@ async function playAll(hearing: Hearing, isHostile: boolean, report: (line: stri
   hearing.losesUpdates = "lost" in seenLost && seenLost.lost > 0;
   const seenCatchUp = await play("catch-up", catchUp);
   const isStale = "lacking" in seenCatchUp && seenCatchUp.lacking > 0;
-  const stale: NotPlayed = { notPlayed: "a client that opens the board already lacks clicks, see the failure above" };
+  const stale: NotPlayed = {
+    notPlayed: `a client that opens the board already lacks clicks, see "${CHECKS.catchUp.title}"`,
+  };
   const seen = {
     divergence: seenDivergence,
     toggle: seenToggle,

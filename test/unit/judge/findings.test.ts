@@ -101,6 +101,11 @@ describe("the rules of the judge", () => {
     }
   });
 
+  test("the end of all connections is a crash, also if nothing but clicks was sent", () => {
+    const ending = { crash: { messages: 0, ending: "lost updates", isBack: false } } as const;
+    assert.deepEqual(verdicts(ending), { ...EXPECTED, crash: "failed" });
+  });
+
   const unclear: readonly (readonly [string, CheckId, Change])[] = [
     ["most clicks are refused", "lost", { lost: { confirmed: 12, refused: 28 } }],
     ["most clicks are ignored", "lost", { lost: { confirmed: 12 } }],
