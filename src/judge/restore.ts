@@ -20,7 +20,10 @@ const TRIES = 3;
 const TRY_SHARE = 0.5;
 const TOGETHER_MAX = 24;
 /** For the answer to a click, or for its change if the server answers none. */
-const CLICK_MS_MAX = 500;
+const CLICK_MS_MIN = 500;
+const CLICK_TIMES = 3;
+/** Groups of clicks, one after the other, of which none was answered. */
+const UNHEARD_MAX = 4;
 /** A client that polls shows late what is stored already. */
 const SETTLE_MS = 150;
 
@@ -40,7 +43,7 @@ export async function restoreAt(hearing: Hearing, url: string, msMax: number): P
       left = wrong.length;
       if (left === 0) break;
       await hearing.refill();
-      await setBack(hearing, url, wrong, endMs);
+      if (!(await setBack(hearing, url, wrong, endMs))) break;
       await hearing.wait(() => false, SETTLE_MS);
       // The board may be read through a cache.
       const board = await hearing.readUntil(url, (each) => wrongCells(hearing, url, each).length === 0);
@@ -57,18 +60,23 @@ function wrongCells(hearing: Hearing, url: string, { cells }: BoardState): numbe
   return [...hearing.touched].filter((cell) => cells[cell] !== found[cell]);
 }
 
-async function setBack(hearing: Hearing, url: string, cells: readonly number[], endMs: number): Promise<void> {
+/** False if the server no longer takes clicks. */
+async function setBack(hearing: Hearing, url: string, cells: readonly number[], endMs: number): Promise<boolean> {
   const writers = hearing.writers.filter((writer) => writer.url === url);
   const together = clicksTogether(hearing, cells.length, endMs - performance.now());
+  let unheard = 0;
   for (let first = 0; first < cells.length && performance.now() < endMs; first += together) {
     const group = cells.slice(first, first + together);
-    await Promise.all(
-      group.map(async (cell, index) => {
+    const areDone = await Promise.all(
+      group.map((cell, index) => {
         const writer = writers[(first + index) % writers.length];
-        if (writer) await setOne(hearing, writer, cell);
+        return writer !== undefined && setOne(hearing, writer, cell);
       }),
     );
+    unheard = areDone.includes(true) ? 0 : unheard + 1;
+    if (unheard === UNHEARD_MAX) return false;
   }
+  return true;
 }
 
 /** The number of clicks at the same time that the time left requires. */
@@ -78,10 +86,10 @@ function clicksTogether(hearing: Hearing, count: number, leftMs: number): number
   return Math.min(TOGETHER_MAX, Math.max(1, needed));
 }
 
-async function setOne(hearing: Hearing, writer: Guest, cell: number): Promise<void> {
+async function setOne(hearing: Hearing, writer: Guest, cell: number): Promise<boolean> {
   const value = hearing.foundAt(writer.url).cells[cell] ?? false;
   const { screen } = hearing.witnessAt(writer.url);
   const click = hearing.set(writer, cell, value);
   const isDone = () => click.answer !== undefined || (!hearing.isAnswering && screen.at(cell) === value);
-  await hearing.wait(isDone, CLICK_MS_MAX);
+  return hearing.wait(isDone, Math.max(CLICK_MS_MIN, CLICK_TIMES * hearing.seenMs));
 }
