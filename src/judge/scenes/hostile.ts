@@ -8,7 +8,7 @@ import { countOf, formatCount } from "../../protocol/count.js";
 import { BadAnswer, Interrupted } from "../errors.js";
 import type { Guest } from "../guest.js";
 import type { Hearing } from "../hearing.js";
-import type { CrashSeen, StallSeen } from "../observations.js";
+import type { CrashSeen, NotPlayed, StallSeen } from "../observations.js";
 import { plainText } from "../plain-text.js";
 
 const FLOOD = 200;
@@ -25,7 +25,13 @@ interface Message {
   readonly times?: number;
 }
 
-export async function hostile(hearing: Hearing): Promise<{ crash: CrashSeen; stall: StallSeen }> {
+/** The failure that ended the trial leaves the other one open. */
+interface HostileSeen {
+  readonly crash: CrashSeen | NotPlayed;
+  readonly stall: StallSeen | NotPlayed;
+}
+
+export async function hostile(hearing: Hearing): Promise<HostileSeen> {
   hearing.requireAll();
   const [cell = 0] = hearing.take(1);
   hearing.touched.add(cell);
@@ -56,10 +62,11 @@ export async function hostile(hearing: Hearing): Promise<{ crash: CrashSeen; sta
   sender?.leave();
   const isBack = ending === undefined || (await comesBack(hearing));
   const damage = isBack ? await damageOf(hearing) : undefined;
-  return {
-    crash: { messages: sent, ending, isBack, damage },
-    stall: { messages: sent, worstMs, usualMs: hearing.seenMs, stalling, waitedMs: waitMs },
-  };
+  const crash: CrashSeen = { messages: sent, ending, isBack, damage };
+  const stall: StallSeen = { messages: sent, worstMs, usualMs: hearing.seenMs, stalling, waitedMs: waitMs };
+  const other: NotPlayed = { notPlayed: `the trial ended after ${countOf(sent, "message")}` };
+  if (ending !== undefined) return { crash, stall: other };
+  return stalling !== undefined && damage === undefined ? { crash: other, stall } : { crash, stall };
 }
 
 /** Nobody else has lost the connection. */
