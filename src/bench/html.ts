@@ -1,9 +1,9 @@
-/* A run as a self-contained HTML page in the design of the app: no scripts, fonts or network. */
+/* A run as an HTML page: verdict, figures, charts and facts. */
 
-import { readFileSync } from "node:fs";
 import { adviceOn } from "./advice.js";
-import { escapeMarkup, lineChart, type Series } from "./chart.js";
+import { lineChart, type Series } from "./chart.js";
 import type { Second } from "./recorder.js";
+import { factTable, notice, reportPage, tiles } from "./report-page.js";
 import type { BenchResult } from "./result.js";
 import { ms, number, rate, resultRows, verdictText } from "./terminal.js";
 
@@ -14,7 +14,7 @@ th,td{text-align:left;vertical-align:top}td{white-space:normal}`;
 
 export function htmlReport(result: BenchResult): string {
   const { scenario, machine, startedAt, connected, counts, loadMs, shown, settled, verdict } = result;
-  const tiles = [
+  const figures = [
     ["click to change, p50", ms(shown.p50)],
     ["click to change, p99", ms(shown.p99)],
     ["click to answer, p99", ms(settled.p99)],
@@ -27,40 +27,16 @@ export function htmlReport(result: BenchResult): string {
     ["machine", `Node ${machine.node}, ${machine.system}, ${machine.cores} × ${machine.cpu}`],
     ["started", startedAt],
   ];
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Bench · ${escapeMarkup(scenario.board)} · SocketScaler</title>
-<link rel="icon" href="data:,">
-<style>${readFileSync(new URL(import.meta.resolve("socketscaler/theme.css")), "utf8")}${STYLE}</style>
-<header class="site-header">
-<div class="title"><h1><span>SocketScaler</span> <strong>Bench</strong></h1></div>
-<p>Board ${escapeMarkup(scenario.board)}</p>
-</header>
-<main class="content">
-${notice(verdict.ok ? "good" : "bad", verdictText(result))}
-${adviceOn(result)
-  .map((line) => notice("waiting", line))
-  .join("\n")}
-<dl class="tiles">
-${tiles.map(([name = "", value = ""]) => `<div><dt>${escapeMarkup(capital(name))}</dt><dd>${escapeMarkup(value)}</dd></div>`).join("\n")}
-</dl>
-<div class="charts">
-${[kneeChart(result), ...charts(result.seconds)].map((chart) => chart && `<div class="table">${chart}</div>`).join("\n")}
-</div>
-<div class="table">
-<table>
-${facts.map(([name = "", value = ""]) => `<tr><th scope="row">${escapeMarkup(capital(name))}</th><td>${escapeMarkup(value)}</td></tr>`).join("\n")}
-</table>
-</div>
-</main>
-</html>
-`;
-}
-
-function notice(tone: "good" | "waiting" | "bad", text: string): string {
-  return `<p class="notice" data-tone="${tone}">${escapeMarkup(capital(text))}</p>`;
+  const drawn = [kneeChart(result), ...charts(result.seconds)].filter((chart) => chart !== "");
+  const content = [
+    notice(verdict.ok ? "good" : "bad", verdictText(result)),
+    ...adviceOn(result).map((line) => notice("waiting", line)),
+    tiles(figures),
+    `<div class="charts">\n${drawn.map((chart) => `<div class="table">${chart}</div>`).join("\n")}\n</div>`,
+    factTable(facts),
+  ].join("\n");
+  const about = `Board ${scenario.board}`;
+  return reportPage({ title: `Bench · ${scenario.board}`, name: "Bench", about, style: STYLE, content });
 }
 
 function charts(seconds: readonly Second[]): string[] {
@@ -106,8 +82,4 @@ function kneeChart({ trials, knee, scenario }: BenchResult): string {
   const bound = { name: `bound ${scenario.p99MsMax} ms`, y: scenario.p99MsMax };
   const series = [{ name: "click to change p99", points }];
   return lineChart({ title, xLabel: "writes/s", yLabel: "p99, ms", series, bound });
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -7,6 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { DeploymentUnusable } from "../bench/deployment.js";
 import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.js";
+import { BadAdapter, BadAnswer, BadChoice, Stopped } from "../judge/errors.js";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
 import { VERSION } from "../server/telemetry/version.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
@@ -16,7 +17,8 @@ import type { TransferChoice } from "./transfer.js";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** Errors whose messages are for the person at the terminal. */
-const REPORTED = [DeploymentUnusable, StoreUnusable, BadFile];
+const REPORTED = [DeploymentUnusable, StoreUnusable, BadFile, BadAnswer, Stopped];
+const MISUSES = [BadOption, BadScenario, BadChoice, BadAdapter];
 let isReported = false;
 
 const program = new Command("socketscaler")
@@ -45,6 +47,7 @@ command("doctor", "Check the configured store and the instances at the given URL
   return doctor(config, args);
 }).argument("[url...]", "URLs of instances or of their balancer");
 benchCommand();
+judgeCommand();
 const BOARD = ["--board <name>", "Name of the board", "main"] as const;
 const exportBoard = async (config: Config, choice: Choice) => {
   const { exportTo } = await import("./transfer.js");
@@ -137,6 +140,23 @@ function benchCommand(): void {
     });
 }
 
+function judgeCommand(): void {
+  program
+    .command("judge")
+    .description("Judge a board of checkboxes, also one that others wrote: which clicks does it lose, and why?")
+    .argument("<url...>", "The board, or all instances of one board")
+    .configureHelp({ showGlobalOptions: false })
+    .option("--adapter <file>", "Module that translates the board's protocol (default: the teaching protocol)")
+    .option("--hostile", "Send some small messages that are no clicks, too")
+    .option("--yes", "Do not ask before clicking at a host that is not this machine")
+    .option("--json <file>", "JSON file for the result")
+    .option("--html <file>", "HTML file for the result, to share")
+    .action(async (urls: string[], choice) => {
+      const { judge } = await import("./judge.js");
+      return judge(urls, choice);
+    });
+}
+
 /** Commander's name for the value of a flag: `writesPerSecond` for WRITES_PER_SECOND. */
 function attributeOf(env: string): string {
   return env.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -145,7 +165,7 @@ function attributeOf(env: string): string {
 /** Reports the error in one line and returns the exit code; rethrows an unexpected one. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof BadOption || error instanceof BadScenario) return report(error.message, EXIT_USAGE);
+  if (error instanceof Error && MISUSES.some((kind) => error instanceof kind)) return report(error.message, EXIT_USAGE);
   if (error instanceof StoreAway) return report(`the store is unavailable: ${error.message}`, EXIT_FAILED);
   if (error instanceof Error && REPORTED.some((kind) => error instanceof kind))
     return report(error.message, EXIT_FAILED);
