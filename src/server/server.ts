@@ -127,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     silentMsMax,
     basePath,
   });
-  for (const server of servers) httpDoor.gate.guard(server);
+  for (const server of servers) httpDoor.gate.guard(server, () => instance.metrics.requested());
   const doors = openDoors(io, instance, {
     presence: running.presence,
     teaching: true,
