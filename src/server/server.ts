@@ -103,7 +103,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   listening = http;
   http.setTimeout(IDLE_MS_MAX);
   const perAddressMax = config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS;
-  const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust);
+  const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust, (limit, address) =>
+    instance.limitReached(limit, address),
+  );
   const operators =
     config.metricsPort === undefined
       ? undefined
