@@ -1,7 +1,7 @@
 /*
  * `npm run docs:options`: writes the generated tables of documents between their markers.
- * docs/configure.md has the options of src/server/config.ts, and docs/deploy.md the sizes in
- * bench/results. docs.test.ts compares them.
+ * docs/configure.md has the options of src/server/config.ts. Of bench/results, docs/deploy.md has
+ * the sizes, and docs/crowds.md the costs of crowds. docs.test.ts compares them.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -26,12 +26,8 @@ export const TABLES: readonly Table[] = [
     from: "src/server/config.ts by npm run docs:options",
     make: options,
   },
-  {
-    document: "docs/deploy.md",
-    name: "sizing",
-    from: "bench/results/sizing.json by npm run bench:report",
-    make: sizes,
-  },
+  measured("docs/deploy.md", "sizing"),
+  ...["viewers", "relays", "relay-click", "relay-joins"].map((name) => measured("docs/crowds.md", name)),
 ];
 
 export function writeTables(): void {
@@ -67,14 +63,18 @@ function escaped(text: string): string {
   return text.replaceAll("|", "\\|");
 }
 
-function sizes(): string[] {
-  return readResults(["sizing"]).flatMap((result) => [
-    result.method,
-    "",
-    ...tableOf(result),
-    "",
-    `<sub>${conditionsOf(result)}</sub>`,
-  ]);
+/** The table of a scenario's recorded result. */
+function measured(document: string, name: string): Table {
+  return {
+    document,
+    name,
+    from: `bench/results/${name}.json by npm run bench:report`,
+    make: () => {
+      const [result] = readResults([name]);
+      if (!result) return [`Not recorded yet. To measure it, run \`npm run bench -- --only ${name}\`.`];
+      return [result.method, "", ...tableOf(result), "", `<sub>${conditionsOf(result)}</sub>`];
+    },
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeTables();

@@ -18,6 +18,7 @@ import { OPTIONS, readConfig } from "../src/server/config.js";
 import { MESSAGES } from "../src/server/limits/allowance.js";
 import { HTTP_PACE, REQUESTS } from "../src/server/run-instance.js";
 import { MESSAGE_CHARACTERS_MAX } from "../src/server/sockets/teaching-namespace.js";
+import { CALLS } from "../src/store/upstream/calls.js";
 import { Names } from "../src/store/valkey/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -97,6 +98,11 @@ describe("the documents", () => {
       return `| ${code} | ${ANSWERS[code].http} | ${rule.outcome} | ${rule.retry ? "yes" : "no"} | ${message} |`;
     });
     assert.deepEqual(tableAfter(read("PROTOCOL.md"), "<!-- errors"), rows);
+  });
+
+  test("PROTOCOL.md has the calls of relays as they are, all and in order", () => {
+    const named = tableAfter(read("PROTOCOL.md"), "<!-- calls").map((row) => /^\| `(\w+)` \|/.exec(row)?.[1]);
+    assert.deepEqual(named, Object.keys(CALLS));
   });
 
   test("docs/configure.md has the options as they are, and docs/deploy.md the sizes as they were measured", () => {

@@ -5,6 +5,7 @@ import { readPage } from "../../src/bench/deployment.js";
 import { getBit } from "../../src/board/bitmap.js";
 import { offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
 import { LaneClient } from "./lane-client.js";
+import { type Running, start } from "./processes.js";
 import { SocketIoClient } from "./socket-io-client.js";
 import type { System } from "./system.js";
 
@@ -20,19 +21,35 @@ export const NO_LIMITS = {
 
 export const OURS = "SocketScaler";
 
-export function oursOn(boards: string, flags: Readonly<Record<string, string>> = {}): System {
+type Flags = Readonly<Record<string, string>>;
+
+/** Of relays and their origins in a benchmark. */
+export const RELAY_SECRET = "a secret of relays in a benchmark";
+
+export function oursOn(boards: string, flags: Flags = {}): System {
   return {
     name: OURS,
     about: "this project, as built, with default settings except for the limits against abuse",
     isPerChange: false,
     args: () => [MAIN, "serve"],
-    env: (valkey) => ({ PORT: "0", HOST: "127.0.0.1", VALKEY_URL: valkey.url, BOARDS: boards, ...NO_LIMITS, ...flags }),
+    env: (valkey) => envOf({ VALKEY_URL: valkey.url, BOARDS: boards, ...flags }),
     connect: (url, cells, changed) => LaneClient.open(url, pagesOf(cells), changed),
     stored: (_, url, cells) => readBoard(url, pageCount(cells)),
   };
 }
 
 export const ours = (cells: number): System => oursOn(`main=${cells}`);
+
+/** Relays of the instance at this URL, which has the store. */
+export function relaysOf(upstream: string): System {
+  const env = () => envOf({ UPSTREAM_URL: upstream, RELAY_SECRET });
+  return { ...oursOn(""), name: "relays", about: "this project as a relay of another instance", env };
+}
+
+/** An instance that no fleet owns. */
+export function startBuilt(flags: Flags): Promise<Running> {
+  return start(process.execPath, [MAIN, "serve"], envOf(flags));
+}
 
 /** The same instance through its other door. */
 export const oursOverSocketIo = (cells: number): System => ({
@@ -41,6 +58,10 @@ export const oursOverSocketIo = (cells: number): System => ({
   about: "the same, with clients that use Socket.IO instead of the lane",
   connect: (url, cells, changed) => SocketIoClient.open(url, pagesOf(cells), changed),
 });
+
+function envOf(flags: Flags): Flags {
+  return { PORT: "0", HOST: "127.0.0.1", ...NO_LIMITS, ...flags };
+}
 
 function pagesOf(cells: number): number[] {
   return Array.from({ length: pageCount(cells) }, (_, page) => page);

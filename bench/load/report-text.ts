@@ -63,7 +63,7 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "| folder | holds |",
     "| --- | --- |",
-    "| `scenarios/` | whole deployments; `faults/` breaks something, `browser/` measures the app |",
+    "| `scenarios/` | whole deployments; `crowds/` measures relays and viewers, `faults/` breaks something, `browser/` measures the app |",
     "| `micro/` | scenarios of single parts |",
     "| `load/` | the harness that all scenarios share |",
     "| `peers/` | the other systems' servers, in a separate package with their dependencies |",

@@ -13,7 +13,11 @@ import { panningMemory } from "./browser/panning-memory.js";
 import { claims } from "./claims.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000, cpu10000 } from "./cpu.js";
-import { crowdCache } from "./crowd-cache.js";
+import { crowdCache } from "./crowds/cache.js";
+import { relayClick } from "./crowds/relay-click.js";
+import { relayJoins } from "./crowds/relay-joins.js";
+import { relays } from "./crowds/relays.js";
+import { viewers } from "./crowds/viewers.js";
 import { drain } from "./faults/drain.js";
 import { drift } from "./faults/drift.js";
 import { failover } from "./faults/failover.js";
@@ -48,13 +52,14 @@ const compared = [
   manyIdle,
   join,
 ];
+const crowds = [relays, viewers, relayClick, relayJoins, crowdCache];
 const faults = [seats, drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
 const micros = [microCodec, microReplica, microFanOut, microCommit];
 
 export const scenarios: readonly Scenario[] = [
   ...compared,
   manyInstances,
-  crowdCache,
+  ...crowds,
   claims,
   seatMap,
   sizing,

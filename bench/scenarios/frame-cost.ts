@@ -11,19 +11,18 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
+import { BARE_WS, type Floor, FRAME_HEADER_BYTES, type Stream, startFloor } from "../load/floors.js";
 import { colyseus } from "../load/frameworks.js";
 import { OURS, ours } from "../load/ours.js";
 import { atMost, Rounds, type Scenario, type Target } from "../load/outcome.js";
 import { installPeers, PEERS, peer } from "../load/peers.js";
 import { wsCoalesced } from "../load/per-change.js";
-import { cpuSeconds, start } from "../load/processes.js";
-import { Wire } from "../load/wire.js";
+import { cpuSeconds } from "../load/processes.js";
 
 const CLIENTS = [200, 1_000];
 const RATE = 200;
@@ -33,14 +32,7 @@ const RATIOS: Readonly<Record<number, { required: number; stretch: number }>> = 
   200: { required: 1.25, stretch: 1.1 },
   1000: { required: 1.15, stretch: 1.1 },
 };
-const FRAME_HEADER_BYTES = 2;
 const WARM_SECONDS = 20;
-
-/** The frames that a floor sends to every client. */
-interface Stream {
-  readonly bytes: number;
-  readonly framesPerSecond: number;
-}
 
 export const frameCost: Scenario = {
   name: "frame-cost",
@@ -91,7 +83,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   const options = { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 };
   const fleet = await Fleet.start(ours(CELLS), options);
   const peers: Fleet[] = [];
-  const floors: Awaited<ReturnType<typeof startFloor>>[] = [];
+  const floors: Floor[] = [];
   const found = new Rounds();
   const note = (name: string, cost: number) => {
     found.add(name, cost);
@@ -148,39 +140,7 @@ async function measureSender(fleet: Fleet, seconds: number) {
 }
 
 const WITH_WRITES = "SocketScaler, both instances";
-const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
-
-/** A process that sends a stream to every socket, and the sockets. */
-async function startFloor(name: string, sockets: number, stream: Stream, [command = "", ...args]: readonly string[]) {
-  const isWs = name === BARE_WS;
-  const frameBytes = stream.bytes + (isWs ? 0 : FRAME_HEADER_BYTES);
-  const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
-  const open: { close(): unknown }[] = [];
-  let bytes = 0;
-  const count = ({ length }: { readonly length: number }) => {
-    bytes += length;
-  };
-  for (let index = 0; index < sockets; index++) {
-    if (isWs) open.push(await Wire.open(server.url, "/", { text: count, binary: () => undefined }));
-    else {
-      const socket = connect(Number(new URL(server.url).port), "127.0.0.1").on("data", count);
-      open.push({ close: () => socket.destroy() });
-    }
-  }
-  return {
-    name,
-    /** Measures until the returned function is called, which gives microseconds per frame. */
-    measure: () => {
-      const before = { cpu: cpuSeconds([server.pid]), bytes };
-      return () => ((cpuSeconds([server.pid]) - before.cpu) * 1e6) / ((bytes - before.bytes) / frameBytes);
-    },
-    stop: async () => {
-      for (const each of open) each.close();
-      await server.stop();
-    },
-  };
-}
 
 /** The program, or undefined if there is no compiler. */
 function compileSendFloor(): string | undefined {

@@ -21,7 +21,12 @@ const RATIO = 1.15;
 const WS_RATIO = { required: 1.5, stretch: 1.2 };
 const AT_ONCE = 20;
 const SETTLE_MS = 1_000;
-const COLLECT = ["--expose-gc", "--require", fileURLToPath(new URL("../load/collect-on-signal.cjs", import.meta.url))];
+/** Flags of a server whose memory is measured. */
+export const COLLECT = [
+  "--expose-gc",
+  "--require",
+  fileURLToPath(new URL("../load/collect-on-signal.cjs", import.meta.url)),
+];
 
 const mine = ours(CELLS);
 const mineOverSocketIo = oursOverSocketIo(CELLS);
@@ -76,22 +81,24 @@ export async function measureMemory(system: System, count: number): Promise<numb
       clients.push(...(await Promise.all(some)));
     }
   };
-  const resident = async () => {
-    for (let times = 0; times < 2; times++) {
-      process.kill(server.pid, "SIGUSR2");
-      await pause(SETTLE_MS);
-    }
-    return usage(server.pid).residentBytes;
-  };
   try {
     // The first clients make the server compile its code and allocate shared buffers.
     await connect(100);
-    const before = await resident();
+    const before = await residentBytes(server.pid);
     await connect(count);
-    return ((await resident()) - before) / count;
+    return ((await residentBytes(server.pid)) - before) / count;
   } finally {
     for (const client of clients) client.close();
     await server.stop();
     await valkey.stop();
   }
+}
+
+/** After garbage collection, of a server that was started with COLLECT. */
+export async function residentBytes(pid: number): Promise<number> {
+  for (let times = 0; times < 2; times++) {
+    process.kill(pid, "SIGUSR2");
+    await pause(SETTLE_MS);
+  }
+  return usage(pid).residentBytes;
 }

@@ -25,16 +25,22 @@ const BUSY_MAX = 0.85;
 const LATE_MS_MAX = 20;
 
 export function adviceOn(result: BenchResult): string[] {
-  const { scenario, connected, codes, busy, late, verdict } = result;
+  const { scenario, connected, codes, busy, late, verdict, usages } = result;
+  const wanted = scenario.clients + scenario.viewers;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
     advice.push(`Clients reported ${code} ${countOf(count, "time")}. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
   }
-  if (connected < scenario.clients) {
+  if (connected < wanted) {
     advice.push(
-      `Only ${connected} of ${scenario.clients} clients connected. Each instance accepts at most ` +
-        "CONNECTIONS_PER_ADDRESS sockets from one address and refuses the rest. Raise this limit on the instances.",
+      `Only ${connected} of ${wanted} clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS sockets from one address, ` +
+        "and at most half of the files that its `ulimit -n` allows. Beyond that many at once, it accepts CONNECTS_PER_SECOND. " +
+        "Raise these limits on the instances, or use a longer --ramp.",
     );
+  }
+  for (const usage of usages) {
+    if ("problem" in usage && scenario.viewers > 0)
+      advice.push(`The CPU of ${usage.url} is not known: ${usage.problem}.`);
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {
     advice.push(

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Crew } from "./crew.js";
 import { readPage } from "./deployment.js";
 import type { ReferencePage } from "./messages.js";
-import type { Scenario } from "./scenario.js";
+import { type Scenario, urlsOf } from "./scenario.js";
 
 export type Verdict = Awaited<ReturnType<typeof judge>>;
 
@@ -18,12 +18,10 @@ const FINAL_COMPARISONS = 3;
 /** Stays below the servers' default limit of 50 HTTP requests per second. */
 const READ_MS = 25;
 
-export async function judge(
-  crew: Crew,
-  { urls, board, pages, clients: wanted }: Scenario,
-  pending: number,
-  withinMs: number,
-) {
+export async function judge(crew: Crew, scenario: Scenario, pending: number, withinMs: number) {
+  const { board, pages } = scenario;
+  const wanted = scenario.clients + scenario.viewers;
+  const urls = urlsOf(scenario);
   const deadlineMs = performance.now() + withinMs;
   /** Comparisons in a row that found only divergences, which no later frame can repair. */
   let finalComparisons = 0;

@@ -1,5 +1,6 @@
 /* The HTTP requests of the bench: the description of a board, and the bits of a page. */
 
+import { randomUUID } from "node:crypto";
 import type { ReferencePage } from "./messages.js";
 
 /** The deployment cannot be reached, or does not fit the scenario. The message says what to do. */
@@ -22,9 +23,11 @@ export async function readInstance(url: string, board: string) {
   return { url, name: textOf("instance"), engine: textOf("engine"), size: body.size };
 }
 
-/** Reads the page from the store, past the instance's copy. */
+/** Reads the page from the store, past the instance's copy and those of caches. */
 export async function readPage(url: string, board: string, page: number): Promise<ReferencePage> {
-  const response = await get(`${url}/boards/${board}/pages/${page}`, { "cache-control": "no-cache" });
+  // A shared cache may ignore what a request says, but has no answer for an address that is new.
+  const address = `${url}/boards/${board}/pages/${page}?${randomUUID()}`;
+  const response = await get(address, { "cache-control": "no-cache" });
   if (response.status === 429) {
     throw new DeploymentUnusable(
       `${url} limits HTTP requests: raise HTTP_PER_MINUTE on the instances, or use fewer --pages`,
@@ -37,7 +40,7 @@ export async function readPage(url: string, board: string, page: number): Promis
   return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
 }
 
-async function get(url: string, headers: Record<string, string> = {}): Promise<Response> {
+export async function get(url: string, headers: Record<string, string> = {}): Promise<Response> {
   try {
     return await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   } catch (error) {

@@ -14,13 +14,14 @@ th,td{text-align:left;vertical-align:top}td{white-space:normal}`;
 
 export function htmlReport(result: BenchResult): string {
   const { scenario, machine, startedAt, connected, counts, loadMs, shown, settled, verdict } = result;
+  const seer = scenario.viewers > 0 ? "viewer" : "change";
   const figures = [
-    ["click to change, p50", ms(shown.p50)],
-    ["click to change, p99", ms(shown.p99)],
+    [`click to ${seer}, p50`, ms(shown.p50)],
+    [`click to ${seer}, p99`, ms(shown.p99)],
     ["click to answer, p99", ms(settled.p99)],
     ["writes acknowledged", rate(counts.acknowledged, loadMs)],
     ["changes shown", rate(counts.seen, loadMs)],
-    ["clients", `${connected} of ${scenario.clients}`],
+    ["clients", `${connected} of ${scenario.clients + scenario.viewers}`],
   ];
   const facts = [
     ...resultRows(result),

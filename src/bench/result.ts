@@ -7,6 +7,7 @@ import type { Trial } from "./find-max.js";
 import type { Latency, Second } from "./recorder.js";
 import type { Scenario } from "./scenario.js";
 import type { Counts } from "./tally.js";
+import type { Unmeasured, Usage } from "./usage.js";
 
 export interface BenchResult {
   readonly format: 1;
@@ -19,7 +20,12 @@ export interface BenchResult {
   readonly seconds: readonly Second[];
   readonly loadMs: number;
   readonly counts: Counts;
-  /** Click to change at another client, click to acknowledgement, delay of the generator. */
+  /** Used by instances during the load. */
+  readonly usages: readonly (Usage | Unmeasured)[];
+  /**
+   * Click to change at another client (at a viewer, if there are any), click to acknowledgement,
+   * delay of the generator.
+   */
   readonly shown: Latency;
   readonly settled: Latency;
   readonly late: Latency;

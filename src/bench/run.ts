@@ -8,7 +8,8 @@ import { DeploymentUnusable, type InstanceInfo, readInstance } from "./deploymen
 import { type Found, findMax, judgeTrial, type Trial } from "./find-max.js";
 import { latencyOf, Recorder, type Second } from "./recorder.js";
 import type { BenchResult } from "./result.js";
-import type { Scenario } from "./scenario.js";
+import { type Scenario, urlsOf } from "./scenario.js";
+import { measure } from "./usage.js";
 
 const CONNECT_MS_MAX = 15_000;
 const SETTLE_MS_MAX = 20_000;
@@ -23,7 +24,8 @@ export async function runBench(
   report: (second: Second) => void = () => undefined,
 ): Promise<BenchResult> {
   const startedAt = new Date().toISOString();
-  const instances = await Promise.all(asked.urls.map((url) => readInstance(url, asked.board)));
+  const instances = await Promise.all(urlsOf(asked).map((url) => readInstance(url, asked.board)));
+  if (asked.via === "relay") checkRelays(instances, asked.viewerUrls);
   const size = sizeOf(instances);
   const scenario = { ...asked, pages: Math.min(asked.pages, pageCount(size)) };
   const recorder = new Recorder(report);
@@ -40,7 +42,7 @@ export async function runBench(
       : NO_SEARCH;
     // After a search, the knee is measured.
     const rate = scenario.findMax ? (found.knee ?? 0) : scenario.rate;
-    const { loadMs, verdict } = await loadAndJudge(crew, recorder, scenario, rate);
+    const { loadMs, usages, verdict } = await loadAndJudge(crew, recorder, scenario, rate);
     isOrderly = true;
     const { counts, shown, settled, late } = recorder.total;
     return {
@@ -53,6 +55,7 @@ export async function runBench(
       seconds: recorder.seconds,
       loadMs,
       counts,
+      usages,
       shown: latencyOf(shown),
       settled: latencyOf(settled),
       late: latencyOf(late),
@@ -73,6 +76,14 @@ function sizeOf(instances: readonly InstanceInfo[]): number {
     throw new DeploymentUnusable("the instances disagree on the size of the board: give only URLs of one deployment");
   }
   return first.size;
+}
+
+function checkRelays(instances: readonly InstanceInfo[], viewerUrls: readonly string[]): void {
+  const other = instances.find(({ url, engine }) => viewerUrls.includes(url) && engine !== "upstream");
+  if (!other) return;
+  throw new DeploymentUnusable(
+    `${other.url} is not a relay: give the URLs of relays, or none, and the bench starts an instance and a relay itself`,
+  );
 }
 
 async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
@@ -101,13 +112,16 @@ async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate:
 
 async function loadAndJudge(crew: Crew, recorder: Recorder, scenario: Scenario, rate: number) {
   recorder.restart();
+  const used = await measure(scenario.measured);
   const startMs = performance.now();
-  if (rate > 0) await crew.call("load", rate, scenario.durationMs);
+  // Viewers without any news are worth a measurement too.
+  if (rate > 0 || scenario.viewers > 0) await crew.call("load", rate, scenario.durationMs);
   const loadMs = Math.round(performance.now() - startMs);
+  const usages = await used();
   // Answers that are still on their way belong to the load.
   const pending = sum(await crew.call("settle", SETTLE_MS_MAX));
   recorder.phase = "check";
-  return { loadMs, verdict: await judge(crew, scenario, pending, LEVEL_MS_MAX) };
+  return { loadMs, usages, verdict: await judge(crew, scenario, pending, LEVEL_MS_MAX) };
 }
 
 function sum(counts: readonly number[]): number {

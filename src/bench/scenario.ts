@@ -10,11 +10,27 @@ export const SPREADS = ["uniform", "hot", "draw"] as const;
  */
 export type Spread = (typeof SPREADS)[number];
 
+const VIAS = ["lane", "relay"] as const;
+
+/**
+ * How viewers get the board.
+ * lane   from sockets of the instances
+ * relay  from sockets of relays
+ */
+type Via = (typeof VIAS)[number];
+
 export interface Scenario {
   /** Instances of one deployment; clients are assigned to them in turn. */
   readonly urls: readonly string[];
+  /** The same for viewers. */
+  readonly viewerUrls: readonly string[];
+  /** Instances whose CPU, memory and requests are read. */
+  readonly measured: readonly string[];
   readonly board: string;
   readonly clients: number;
+  /** Clients that only watch. If there are any, changes are timed and counted at them alone. */
+  readonly viewers: number;
+  readonly via: Via;
   /** Writes per second of all clients together. */
   readonly rate: number;
   readonly spread: Spread;
@@ -40,7 +56,7 @@ interface ScenarioOption<Value> {
   readonly expected: string;
 }
 
-type Chosen = Omit<Scenario, "urls" | "findMax">;
+type Chosen = Omit<Scenario, "urls" | "viewerUrls" | "findMax">;
 
 export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption<Chosen[Name]> } = {
   board: {
@@ -56,6 +72,31 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     fallback: "50",
     help: "Number of clients, assigned to the URLs in turn",
     ...whole(1, 100_000),
+  },
+  viewers: {
+    flag: "--viewers",
+    fallback: "0",
+    help: "Number of further clients that only watch; if there are any, changes are timed and counted at them alone",
+    ...whole(0, 100_000),
+  },
+  via: {
+    flag: "--via",
+    placeholder: "way",
+    fallback: "lane",
+    help: "How viewers get the board: lane (from sockets of the URLs) or relay (the same, and the URLs are relays)",
+    parse: (text) => VIAS.find((via) => via === text),
+    expected: `one of ${VIAS.join(", ")}`,
+  },
+  measured: {
+    flag: "--measure",
+    placeholder: "url,…",
+    fallback: "",
+    help: "Instances whose CPU, memory and requests are read from /metrics, if the URLs are those of a balancer or cache",
+    parse: (text) => {
+      const urls = text === "" ? [] : text.split(",").map((url) => url.trim());
+      return urls.every(isHttp) ? urls.map(baseOf) : undefined;
+    },
+    expected: "URLs such as http://host:port, separated by commas",
   },
   rate: {
     flag: "--rate",
@@ -111,9 +152,8 @@ export function readScenario(
   findMax = false,
 ): Scenario {
   for (const url of urls) {
-    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    if (!isHttp(url))
       throw new BadScenario(`"${url}" is not the URL of an instance: expected http://host:port or https://host`);
-    }
   }
   const read = <Name extends keyof Chosen>(name: Name): Chosen[Name] => {
     const option = SCENARIO_OPTIONS[name];
@@ -123,20 +163,41 @@ export function readScenario(
     return value;
   };
   const clients = read("clients");
+  const viewers = read("viewers");
+  const bases = urls.map(baseOf);
+  const measured = read("measured");
   return {
-    urls: urls.map((url) => new URL(".", url.endsWith("/") ? url : `${url}/`).href.replace(/\/$/, "")),
+    urls: bases,
+    viewerUrls: bases,
+    measured: measured.length > 0 ? measured : bases,
     board: read("board"),
     clients,
+    viewers,
+    via: read("via"),
     rate: read("rate"),
     spread: read("spread"),
     pages: read("pages"),
     rampMs: read("rampMs"),
     durationMs: read("durationMs"),
     // Every thread has at least one client.
-    workers: Math.min(read("workers"), clients),
+    workers: Math.min(read("workers"), clients + viewers),
     findMax,
     p99MsMax: read("p99MsMax"),
   };
+}
+
+/** Of all clients, each once. */
+export function urlsOf({ urls, viewerUrls }: Scenario): string[] {
+  return [...new Set([...urls, ...viewerUrls])];
+}
+
+function isHttp(url: string): boolean {
+  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+}
+
+/** Without a slash at the end. */
+function baseOf(url: string): string {
+  return new URL(".", url.endsWith("/") ? url : `${url}/`).href.replace(/\/$/, "");
 }
 
 function whole(min: number, max: number) {

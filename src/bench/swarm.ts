@@ -24,6 +24,8 @@ export class Swarm {
   readonly #share: Share;
   readonly #tally: Tally;
   readonly #users: User[] = [];
+  /** Those who write: all, if there are no viewers. */
+  readonly #writers: User[] = [];
   readonly #probes: Probes;
   readonly #turns: ProbeTurns;
   readonly #pick: Picker;
@@ -47,13 +49,17 @@ export class Swarm {
   /** Connects all clients; returns the number that are live at most `withinMs` after the ramp. */
   async connect(withinMs: number): Promise<number> {
     const { scenario, worker } = this.#share;
-    const { clients, workers, rampMs, urls, board, pages } = scenario;
+    const { clients, viewers, workers, rampMs, board, pages } = scenario;
     const startMs = performance.now();
-    for (let number = worker; number < clients; number += workers) {
-      const waitMs = startMs + (rampMs * number) / clients - performance.now();
+    for (let number = worker; number < clients + viewers; number += workers) {
+      const waitMs = startMs + (rampMs * number) / (clients + viewers) - performance.now();
       if (waitMs > 1) await pause(waitMs);
-      const url = urls[number % urls.length] ?? "";
-      this.#users.push(new User(number, url, board, pages, this.#tally, this.#probes));
+      const isViewer = number >= clients;
+      const urls = isViewer ? scenario.viewerUrls : scenario.urls;
+      const place = { number, url: urls[number % urls.length] ?? "", board, pages };
+      const user = new User({ ...place, isMeasured: isViewer || viewers === 0 }, this.#tally, this.#probes);
+      this.#users.push(user);
+      if (!isViewer) this.#writers.push(user);
     }
     await within(withinMs, () => this.live === this.#users.length);
     return this.live;
@@ -61,7 +67,7 @@ export class Swarm {
 
   async load(rate: number, durationMs: number): Promise<void> {
     this.#level.clear();
-    const share = (rate * this.#users.length) / this.#share.scenario.clients;
+    const share = (rate * this.#writers.length) / this.#share.scenario.clients;
     if (share > 0) {
       const late = (ms: number) => this.#tally.record("late", ms);
       await pace(share, durationMs, () => this.#write(), late);
@@ -70,7 +76,7 @@ export class Swarm {
 
   /** Waits for the answers to all writes; returns the number that are missing. */
   async settle(withinMs: number): Promise<number> {
-    const pending = () => this.#users.reduce((sum, user) => sum + user.board.pending, 0);
+    const pending = () => this.#writers.reduce((sum, user) => sum + user.board.pending, 0);
     await within(withinMs, () => pending() === 0);
     return pending();
   }
@@ -118,8 +124,8 @@ export class Swarm {
   }
 
   #nextWriter(): User | undefined {
-    for (let tries = 0; tries < this.#users.length; tries++) {
-      const user = this.#users[this.#writer++ % this.#users.length];
+    for (let tries = 0; tries < this.#writers.length; tries++) {
+      const user = this.#writers[this.#writer++ % this.#writers.length];
       if (user?.isLive) return user;
     }
     return undefined;
@@ -130,6 +136,7 @@ function compareUser(user: User, { page, position, bits }: ReferencePage): Misma
   const replica = user.board.replicaOf(page);
   const at = { client: user.number, url: user.url, page };
   if (!replica) return { ...at, kind: "missing", cells: 0 };
+  if (Buffer.compare(replica.bits, bits) === 0) return undefined;
   let cells = 0;
   for (let offset = 0; offset < replica.cells; offset++) if (replica.get(offset) !== getBit(bits, offset)) cells++;
   if (cells === 0) return undefined;

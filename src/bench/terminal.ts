@@ -5,6 +5,7 @@ import { adviceOn } from "./advice.js";
 import type { Mismatch } from "./messages.js";
 import type { Latency, Second } from "./recorder.js";
 import type { BenchResult } from "./result.js";
+import type { Usage } from "./usage.js";
 
 export function secondLine({ at, phase, live, counts, errors, shown }: Second, clients: number): string {
   return [
@@ -28,6 +29,7 @@ export function resultTable(result: BenchResult): string {
 
 export function resultRows(result: BenchResult): string[][] {
   const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy, knee } = result;
+  const { clients, viewers, via } = scenario;
   const asked = scenario.findMax ? (knee ?? 0) : scenario.rate;
   const perSecond = (count: number) => rate(count, loadMs);
   const bytesPerChange = counts.seen > 0 ? (counts.bytes / counts.seen).toFixed(1) : "-";
@@ -37,21 +39,42 @@ export function resultRows(result: BenchResult): string[][] {
     ["load", `${number(asked)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
     [
       "clients",
-      `${connected} of ${scenario.clients}${counts.lost > 0 ? `, ${number(counts.lost)} connections lost` : ""}`,
+      `${connected} of ${clients + viewers}${viewers > 0 ? `, of which ${number(viewers)} only watch, by ${via}` : ""}${counts.lost > 0 ? `, ${number(counts.lost)} connections lost` : ""}`,
     ],
     [
       "writes",
       `${perSecond(counts.written)} made, ${perSecond(counts.acknowledged)} acknowledged, ${counts.refused} refused`,
     ],
     ["changes shown", `${perSecond(counts.seen)}, ${bytesPerChange} bytes each, in ${perSecond(counts.frames)} frames`],
-    ["click to change", percentiles(shown)],
+    [viewers > 0 ? "click to viewer" : "click to change", percentiles(shown)],
     ["click to answer", percentiles(settled)],
     [
       "generator",
       `${countOf(scenario.workers, "thread")}, up to ${(busy * 100).toFixed(0)} % busy, p99 of its own delays ${ms(late.p99)}`,
     ],
+    ...viewerRows(result),
     ...trialRows(result),
   ];
+}
+
+function viewerRows({ scenario, counts, loadMs, usages }: BenchResult): string[][] {
+  const { viewers } = scenario;
+  const seconds = loadMs / 1_000 || 1;
+  const rows = usages.flatMap((usage) =>
+    "problem" in usage ? [] : [[`used by ${usage.url}`, usageText(usage, viewers)]],
+  );
+  if (viewers === 0) return rows;
+  return [["each viewer", `${number(counts.bytes / viewers / seconds)} bytes/s`], ...rows];
+}
+
+function usageText({ cpuSeconds, residentBytes, httpRequests, relayCalls, seconds }: Usage, viewers: number): string {
+  const each = ((cpuSeconds / seconds) * 1e6) / viewers;
+  return [
+    `${((cpuSeconds * 100) / seconds).toFixed(1)} % of a core${viewers > 0 ? `, ${number(each)} µs a second for each viewer` : ""}`,
+    `${(residentBytes / 1e6).toFixed(0)} MB`,
+    `${rate(httpRequests, seconds * 1_000)} HTTP requests`,
+    ...(relayCalls > 0 ? [`${rate(relayCalls, seconds * 1_000)} calls of relays`] : []),
+  ].join("; ");
 }
 
 function trialRows({ trials, knee, scenario }: BenchResult): string[][] {

@@ -1,6 +1,7 @@
-/* One client of the swarm: the client library over a real connection, with a counter. */
+/* One client of the swarm: the client library over a real connection, with counters. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
+import type { CellChange } from "../client/board.js";
 import { LiveClient } from "../client/client.js";
 import { Connection } from "../client/connection.js";
 import type { LineListener } from "../client/line.js";
@@ -10,6 +11,16 @@ import { realClock } from "../protocol/clock.js";
 import type { Probes } from "./probes.js";
 import type { Tally } from "./tally.js";
 
+interface Place {
+  /** Its number in the swarm. */
+  readonly number: number;
+  readonly url: string;
+  readonly board: string;
+  readonly pages: number;
+  /** Whether the changes that it shows are timed and counted. */
+  readonly isMeasured: boolean;
+}
+
 export class User {
   readonly number: number;
   readonly url: string;
@@ -17,25 +28,26 @@ export class User {
   readonly board: LiveBoard;
   readonly #tally: Tally;
 
-  constructor(number: number, url: string, board: string, pages: number, tally: Tally, probes: Probes) {
+  constructor({ number, url, board, pages, isMeasured }: Place, tally: Tally, probes: Probes) {
     this.number = number;
     this.url = url;
     this.#tally = tally;
     this.#client = new LiveClient({
-      open: (listener) => new Connection([url], realClock, counting(listener, tally)),
+      open: (listener) => new Connection([url], realClock, counting(listener, tally, isMeasured)),
       clock: realClock,
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
     });
     this.board = this.#client.board(board);
     this.board.watch({ start: 0, end: pages * PAGE_CELLS }).ready.catch(() => undefined);
-    this.board.on("change", (changes) => {
+    const changed = (changes: readonly CellChange[]) => {
       for (const { cell, value, mine } of changes) {
         if (mine) continue;
         tally.counts.seen++;
         const ms = probes.seen(cell, value);
         if (ms !== undefined) tally.record("shown", ms);
       }
-    });
+    };
+    if (isMeasured) this.board.on("change", changed);
     this.board.on("delayed", ({ code }) => tally.code(code));
     this.board.on("refused", ({ code }) => tally.code(code));
   }
@@ -67,7 +79,7 @@ export class User {
   }
 }
 
-function counting(listener: LineListener, tally: Tally): LineListener {
+function counting(listener: LineListener, tally: Tally, isMeasured: boolean): LineListener {
   return {
     ...listener,
     down: (reason) => {
@@ -76,6 +88,7 @@ function counting(listener: LineListener, tally: Tally): LineListener {
       listener.down(reason);
     },
     received: (bytes) => {
+      if (!isMeasured) return;
       tally.counts.frames++;
       tally.counts.bytes += bytes;
     },

@@ -121,10 +121,13 @@ function benchCommand(): void {
   const command = program
     .command("bench")
     .description("Put load on a running deployment, measure it, and check that every client matches the store")
-    .argument("<url...>", "Instances of one deployment; clients are assigned to them in turn")
+    .argument(
+      "[url...]",
+      "Instances of one deployment; clients are assigned to them in turn. Without any, the bench starts an instance itself",
+    )
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
-    const option = new Option(`${flag} <${placeholder}>`, `${help} (default: ${fallback})`);
+    const option = new Option(`${flag} <${placeholder}>`, fallback ? `${help} (default: ${fallback})` : help);
     // The name in the table, instead of the one that Commander would derive from the flag.
     option.attributeName = () => name;
     command.addOption(option);
@@ -136,7 +139,7 @@ function benchCommand(): void {
     .action(async (urls: string[], { findMax, json, html, ...flags }) => {
       const scenario = readScenario(urls, flags, findMax === true);
       const { bench } = await import("./bench.js");
-      return bench(scenario, { json, html });
+      return bench(scenario, { json, html }, process.env);
     });
 }
 

@@ -108,7 +108,7 @@ export async function attachBoards(
   const httpDoor = httpOptions(config, store, trust);
   app.use(leaveToSockets(log));
   app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
-  httpDoor.gate.guard(io.httpServer);
+  httpDoor.gate.guard(io.httpServer, () => instance.metrics.requested());
   const doors = openDoors(io, instance, {
     presence: running.presence,
     teaching,

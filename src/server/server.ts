@@ -111,7 +111,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   listening = http;
   http.setTimeout(IDLE_MS_MAX);
   const perAddressMax = config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS;
-  const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust);
+  const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust, (limit, address) =>
+    instance.limitReached(limit, address),
+  );
   const operators =
     config.metricsPort === undefined
       ? undefined
@@ -135,7 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     silentMsMax,
     basePath,
   });
-  for (const server of servers) httpDoor.gate.guard(server);
+  for (const server of servers) httpDoor.gate.guard(server, () => instance.metrics.requested());
   const doors = openDoors(io, instance, {
     presence: running.presence,
     teaching: true,

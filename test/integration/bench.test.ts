@@ -32,6 +32,13 @@ async function bench(...args: string[]) {
   return { stdout, stderr, code };
 }
 
+function isServing(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** Two instances over one Valkey. */
 async function twoInstances(t: TestContext, flags: Record<string, string> = {}): Promise<string[]> {
   const valkey = await startServer();
@@ -171,13 +178,17 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     assert.equal(code, 0, "what was delayed got through");
   });
 
-  test("fails with code 1 where clients are not there to be compared", async (t) => {
+  test("fails with code 1 where clients are not there to be compared, and names the limits", async (t) => {
     const [url = ""] = await twoInstances(t, { CONNECTIONS_PER_ADDRESS: "3" });
     const { stdout, code } = await bench(url, "--clients", "5", "--rate", "5", "--duration", "1", "--ramp", "0.2");
     assert.equal(code, 1, stdout);
     assert.match(
       stdout,
       /FAILED: 3 of 3 clients match the store; 2 clients were not connected at the end and could not be compared/,
+    );
+    assert.match(
+      stdout,
+      /Only 3 of 5 clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS/,
     );
   });
 
@@ -198,6 +209,58 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
       stdout,
     );
     assert.ok(knee !== null && knee >= 20, stdout);
+  });
+
+  test("viewers of a relay that it starts itself: measured at them alone, with the cost of relay and origin", async (t) => {
+    const json = join(temporaryFolder(t), "result.json");
+    const load = ["--clients", "2", "--rate", "40", "--ramp", "0.2", "--duration", "2", "--workers", "2"];
+    const { code, stdout, stderr } = await bench("--viewers", "20", "--via", "relay", ...load, "--json", json);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /all 22 clients match the store on 1 page/);
+    assert.match(stdout, /22 of 22, of which 20 only watch, by relay/);
+    assert.match(stdout, /click to viewer +p50/);
+    assert.match(stdout, /used by http:\S+ +\S+ % of a core, \S+ µs a second for each viewer/);
+    const { instances, shown, counts, usages, verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+    assert.deepEqual(
+      instances.map(({ engine }) => engine),
+      ["embedded", "upstream"],
+    );
+    // Every viewer sees each change, the last of them perhaps after the load. What writers see is not counted.
+    const most = counts.acknowledged * 20;
+    assert.ok(counts.seen <= most && counts.seen > 0.9 * most, `${counts.seen} of ${most}`);
+    assert.ok(shown.count >= 20, String(shown.count));
+    assert.equal(verdict.level, 22);
+    const [origin, relay] = usages;
+    assert.ok(
+      origin && "cpuSeconds" in origin && origin.cpuSeconds > 0 && origin.relayCalls > 0,
+      JSON.stringify(origin),
+    );
+    assert.ok(relay && "cpuSeconds" in relay && relay.residentBytes > 1e6, JSON.stringify(relay));
+    assert.deepEqual(await Promise.all([origin, relay].map(({ url }) => isServing(url))), [false, false]);
+  });
+
+  test("says which URL is no relay, and which limit of this process is in the way", async (t) => {
+    const [url = ""] = await twoInstances(t);
+    const direct = await bench(url, "--viewers", "2", "--via", "relay");
+    assert.equal(direct.code, 1);
+    assert.match(direct.stderr, /^socketscaler: http:\S+ is not a relay: give the URLs of relays, or none/);
+    const run = spawn("sh", [
+      "-c",
+      'ulimit -n 300; exec "$@"',
+      "sh",
+      process.execPath,
+      MAIN,
+      "bench",
+      url,
+      "--viewers",
+      "250",
+    ]);
+    const [few, [code]] = await Promise.all([text(run.stderr), once(run, "exit")]);
+    assert.equal(code, 1);
+    assert.match(
+      few,
+      /^socketscaler: 300 clients need 400 open files, and this process may have 300\. Raise the limit with ulimit -n 400/,
+    );
   });
 
   test("an instance that is not there, and a board that it has not, are one clear line", async (t) => {

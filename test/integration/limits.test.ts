@@ -8,7 +8,7 @@ import { connect } from "../../src/client/index.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
-import { startInstance } from "../support/instances.js";
+import { spawnInstance, startInstance } from "../support/instances.js";
 import { newSession, RawClient, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 
@@ -104,6 +104,27 @@ describe("limits", () => {
     await until("the library is told why", () => waiting.state.reason?.code === "TOO_MANY_CONNECTIONS");
     for (const client of three) client.close();
     await until("a connection is admitted again", () => waiting.state.connected, 20_000);
+  });
+
+  test("the log says which limit was reached, and that it can be raised", async (t) => {
+    const limits = { CONNECTIONS_PER_ADDRESS: "1", HTTP_PER_MINUTE: "1" };
+    const instance = await spawnInstance({ DATA_DIR: temporaryFolder(t), ...limits });
+    t.after(() => instance.kill());
+    const clients = [1, 2].map(() => connect(instance.url));
+    t.after(() => clients.map((client) => client.close()));
+    for (const _ of [1, 2, 3]) await fetch(`${instance.url}/boards`);
+    const lines = () =>
+      instance.output.flatMap((line) =>
+        line.includes('"limit":') ? [JSON.parse(line) as Record<string, unknown>] : [],
+      );
+    await until("both are in the log", () => lines().length === 2);
+    assert.deepEqual(
+      lines()
+        .map(({ limit }) => limit)
+        .toSorted(),
+      Object.keys(limits),
+    );
+    for (const { address, msg } of lines()) assert.match(`${address}: ${msg}`, /^127\.0\.0\.1: .*raise the limit$/);
   });
 
   test("a client that never reads what it cannot be caught up on is disconnected, and nobody else", async (t) => {

@@ -36,6 +36,8 @@ test("writes, deltas, flushes, checks, resyncs and delays of the event loop are 
     return (name: string) => values.get(name) ?? 0;
   };
   const idle = await read();
+  const next = await read();
+  assert.equal(next("http_requests_total"), idle("http_requests_total") + 1);
   for (const name of ["pages_held", "watches", "commit_seconds_count", "deltas_total", "flush_seconds_count"]) {
     assert.equal(idle(name), 0, name);
   }

@@ -93,6 +93,7 @@ describe("relays", { concurrency: true }, () => {
     }
     const metrics = await (await fetch(`${origin.url}/metrics`)).text();
     assert.match(metrics, /^socketscaler_relays 2$/m);
+    assert.match(metrics, /^socketscaler_relay_calls_total\{call="commit"\} [1-9]\d*$/m);
   });
 
   test("rights, freezes, the overview, boards, people and the cluster are the same through a relay", async (t) => {

@@ -31,7 +31,7 @@ async function startUpstream(store: Store, { port = 0, departures = new Departur
     durabilities: ALL_APPLIED,
     history: NO_HISTORY,
     departures,
-    metrics: { relays: 0, refused: () => undefined } as unknown as RelayHost["metrics"],
+    metrics: { relays: 0, refused: () => undefined, called: () => undefined } as unknown as RelayHost["metrics"],
     log: { warn: () => undefined } as unknown as RelayHost["log"],
     failed: (error) => failures.push(error),
   };

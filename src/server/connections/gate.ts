@@ -51,15 +51,16 @@ export class HttpGate {
    * Bounds the requests of each connection as they are parsed. Call this after Socket.IO is
    * attached, because Socket.IO takes over the existing listeners. A server that listens no more
    * closes each connection after its next answer. Otherwise a client that polls would keep the
-   * server from ending.
+   * server from ending. `arrived` is called for each request.
    */
-  guard(http: EventEmitter & { readonly listening: boolean }): void {
+  guard(http: EventEmitter & { readonly listening: boolean }, arrived: () => void): void {
     // Another process may listen for it, and pass it the connections.
     let hasListened = http.listening;
     http.once("listening", () => {
       hasListened = true;
     });
     http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
+      arrived();
       if (hasListened && !http.listening && !response.headersSent) response.setHeader("Connection", "close");
       const connection = this.#connectionOf(request.socket);
       if (++connection.unanswered > PIPELINED_MAX) cut(request.socket);

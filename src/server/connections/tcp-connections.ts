@@ -8,6 +8,7 @@
 import type { Server as HttpServer } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { addressKey } from "../limits/address.js";
+import type { CrowdLimit } from "../limits/admission.js";
 import type { Trust } from "../limits/client-address.js";
 
 export class TcpConnections {
@@ -15,13 +16,24 @@ export class TcpConnections {
   readonly #open = new Map<TcpSocket, string>();
   readonly #counts = new Map<string, number>();
   readonly #perAddressMax: number;
+  readonly #shareLimit: CrowdLimit;
+  readonly #reached: (limit: CrowdLimit, address: string) => void;
   readonly #allMax: number;
   readonly #trust: Trust;
   /** One listener for all connections, as a server may hold many idle ones. */
   readonly #closed: (this: TcpSocket) => void;
 
-  constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
+  /** `reached` is called for each connection that is closed. */
+  constructor(
+    server: HttpServer,
+    perAddressMax: number,
+    allMax: number,
+    trust: Trust,
+    reached: (limit: CrowdLimit, address: string) => void,
+  ) {
     this.#trust = trust;
+    this.#reached = reached;
+    this.#shareLimit = perAddressMax <= allMax / 2 ? "CONNECTIONS_PER_ADDRESS" : "ulimit -n";
     this.#allMax = allMax;
     // If the system allows few connections, one address must not take them all.
     this.#perAddressMax = Math.min(perAddressMax, allMax / 2);
@@ -41,7 +53,9 @@ export class TcpConnections {
     const address = addressKey(remoteAddress);
     const count = this.#counts.get(address) ?? 0;
     const isOverShare = count >= this.#perAddressMax && !this.#trust(remoteAddress, 0);
-    if (isOverShare || this.#open.size >= this.#allMax) {
+    const isFull = this.#open.size >= this.#allMax;
+    if (isOverShare || isFull) {
+      this.#reached(isFull ? "ulimit -n" : this.#shareLimit, address);
       socket.destroy();
       return;
     }

@@ -60,7 +60,10 @@ export function limitPerMinute(
       "RateLimit-Policy": `${limit};w=${WINDOW_MS / 1000}`,
       RateLimit: `limit=${limit}, remaining=${Math.max(0, limit - hits)}, reset=${Math.ceil(leftMs / 1000)}`,
     });
-    if (hits > limit) throw new Refusal("RATE_LIMITED", { retryAfterMs: leftMs });
+    if (hits > limit) {
+      instance.limitReached("HTTP_PER_MINUTE", addressOf(request));
+      throw new Refusal("RATE_LIMITED", { retryAfterMs: leftMs });
+    }
     next();
   };
 }

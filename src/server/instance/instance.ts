@@ -17,7 +17,7 @@ import { type Access, OPEN_ACCESS } from "../access/access.js";
 import { RefusedOrigins } from "../access/refused-origins.js";
 import { Mine } from "../claims/mine.js";
 import { Sweep } from "../claims/sweep.js";
-import { Admission, type AdmissionLimits } from "../limits/admission.js";
+import { Admission, type AdmissionLimits, type CrowdLimit } from "../limits/admission.js";
 import { Overviews } from "../overview/overviews.js";
 import { Reporter } from "../overview/reporter.js";
 import { FanOut, type FanOutLimits } from "../pages/fan-out.js";
@@ -56,6 +56,9 @@ interface InstanceOptions {
 
 const ORIGIN_REFUSED =
   "a request from another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
+const LIMIT_REACHED =
+  "a limit was reached, and what exceeds it is refused. If the address is a proxy, list it in TRUSTED_PROXIES. " +
+  "If many people share it, raise the limit";
 
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
@@ -116,7 +119,7 @@ export class Instance {
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, store, ({ ms }) => this.metrics.flushed(ms));
     this.departures = new Departures(clock);
-    this.admission = new Admission(options.admission, clock);
+    this.admission = new Admission(options.admission, clock, (limit, address) => this.limitReached(limit, address));
     this.reporter = new Reporter(store.overview, clock, failed);
     this.writer = new Writer(store, clock, options.writer, {
       committed: (batch) => {
@@ -208,6 +211,11 @@ export class Instance {
     this.#seldomly(`hook ${hook}`, (times) =>
       this.log.error({ err: error, hook, times }, "a hook of the host app failed"),
     );
+  }
+
+  /** Says which option to raise, because a refused client does not say so to the operator. */
+  limitReached(limit: CrowdLimit, address: string): void {
+    this.#seldomly(`limit ${limit}`, (times) => this.log.warn({ limit, address, times }, LIMIT_REACHED));
   }
 
   keysAway(error: unknown): void {

@@ -25,6 +25,9 @@ export interface AdmissionLimits {
   readonly http?: Rate;
 }
 
+/** A limit that may have to be raised for a crowd: an option, or one of the system. */
+export type CrowdLimit = "CONNECTIONS_PER_ADDRESS" | "CONNECTS_PER_SECOND" | "HTTP_PER_MINUTE" | "ulimit -n";
+
 /** An address may write as much as 20 sessions, and a network as much as 20 addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
@@ -47,6 +50,7 @@ const OFFENCE_CONNECTS = 25;
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
+  readonly #reached: (limit: CrowdLimit, address: string) => void;
   readonly #connections = new Map<string, number>();
   readonly #connects: KeyedBuckets;
   readonly #sessionWrites: KeyedBuckets;
@@ -57,9 +61,15 @@ export class Admission {
   readonly #allWork: TokenBucket;
   readonly #addressHttp: KeyedBuckets | undefined;
 
-  constructor(limits: AdmissionLimits, clock: Clock) {
+  /** `reached` is called for each connection that is refused. */
+  constructor(
+    limits: AdmissionLimits,
+    clock: Clock,
+    reached: (limit: CrowdLimit, address: string) => void = () => undefined,
+  ) {
     this.limits = limits;
     this.#clock = clock;
+    this.#reached = reached;
     this.#connects = new KeyedBuckets(limits.connects);
     this.#sessionWrites = new KeyedBuckets(limits.writes);
     this.#addressWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS));
@@ -73,10 +83,12 @@ export class Admission {
   connect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
     if (count >= this.limits.connectionsPerAddress) {
+      this.#reached("CONNECTIONS_PER_ADDRESS", address);
       throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: CONNECTIONS_RETRY_MS });
     }
     const waitMs = this.#connects.take(address, 1, this.#clock.now());
     if (waitMs > 0) {
+      this.#reached("CONNECTS_PER_SECOND", address);
       const retryAfterMs = Math.max(waitMs, CONNECT_RETRY_MS_MIN * (1 + this.#clock.random()));
       throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs });
     }

@@ -67,6 +67,7 @@ export class RelayDoor {
       writer,
       news: new RelayedNews(store),
       welcome: () => this.#welcome(),
+      called: (name) => host.metrics.called(name),
       failed: (error) => host.failed(error, "a call from a relay failed"),
     };
     http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {

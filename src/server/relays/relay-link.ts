@@ -32,6 +32,7 @@ export interface RelayContext {
   readonly writer: Pick<Writer, "writeAll">;
   readonly news: RelayedNews;
   readonly welcome: () => Welcome;
+  readonly called: (name: CallName) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -102,6 +103,7 @@ export class RelayLink implements Departing {
 
   async #run(id: number, name: string, args: unknown): Promise<unknown> {
     if (!isCall(name)) throw new BadCall(`there is no call ${name}`);
+    this.#context.called(name);
     const checked = CALLS[name].args.safeParse(args);
     if (!checked.success) throw new BadCall(`the arguments of ${name} are not valid`);
     const run: (args: never, part: (part: unknown) => void) => Promise<unknown> = this.#handlers[name];

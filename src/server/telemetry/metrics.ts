@@ -69,6 +69,11 @@ export class Metrics {
     "Requests and handshakes refused, by error code",
     "code",
   );
+  readonly #relayCalls = this.#counter(
+    "socketscaler_relay_calls_total",
+    "Calls that relays made to this instance, by call",
+    "call",
+  );
   readonly #hookFailures = this.#counter(
     "socketscaler_hook_failures_total",
     "Times a hook of the host app threw or did not answer in time, by hook",
@@ -78,7 +83,7 @@ export class Metrics {
   /**
    * Totals since the start. Plain numbers, because counting each packet and delta must be cheap.
    */
-  readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0 };
+  readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0, httpRequests: 0 };
   /** Number of links to relays. */
   relays = 0;
   readonly gauged: () => Gauged;
@@ -116,6 +121,7 @@ export class Metrics {
     counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => totals.deltas);
     counter("socketscaler_sent_packets_total", "Packets of every kind sent to clients", () => totals.sentPackets);
     counter("socketscaler_sent_bytes_total", "Bytes of packets sent to clients", () => totals.sentBytes);
+    counter("socketscaler_http_requests_total", "HTTP requests that arrived, of any kind", () => totals.httpRequests);
     sampledGauge(
       registry,
       "socketscaler_event_loop_delay_seconds",
@@ -138,8 +144,16 @@ export class Metrics {
     this.#hookFailures.inc({ hook });
   }
 
+  called(call: string): void {
+    this.#relayCalls.inc({ call });
+  }
+
   connected(count: number): void {
     this.#connections.set(count);
+  }
+
+  requested(): void {
+    this.totals.httpRequests++;
   }
 
   sent(bytes: number): void {

@@ -15,11 +15,20 @@ describe("a scenario", () => {
     assert.deepEqual(scenario.urls, ["http://localhost:8000"]);
     assert.equal(scenario.durationMs, 10_000);
     assert.equal(scenario.findMax, false);
+    assert.equal(scenario.viewers, 0);
+    assert.deepEqual(scenario.measured, ["http://localhost:8000"]);
+  });
+
+  test("measures the instances that it names, behind the URLs", () => {
+    const { urls, measured } = readScenario(["http://cache"], { measured: "http://one:8000/, http://two:8000" });
+    assert.deepEqual([urls, measured], [["http://cache"], ["http://one:8000", "http://two:8000"]]);
   });
 
   for (const [flags, line] of [
     [{ clients: "0" }, /--clients is "0": expected a whole number/],
     [{ spread: "even" }, /--spread is "even": expected one of uniform, hot, draw/],
+    [{ via: "mail" }, /--via is "mail": expected one of lane, relay/],
+    [{ measured: "here" }, /--measure is "here": expected URLs such as http/],
     [{ durationMs: "soon" }, /--duration is "soon": expected a number of seconds/],
   ] as const) {
     test(`names the option that is wrong: ${Object.keys(flags)}`, () => {

@@ -28,6 +28,7 @@ function linkTo(store: Store) {
       writer: { writeAll: () => assert.fail("what overrides a freeze goes to the store") },
       news: new RelayedNews(store),
       welcome: () => ({}) as Welcome,
+      called: () => undefined,
       failed: (error) => assert.fail(String(error)),
     },
     wire,

@@ -9,15 +9,15 @@
 import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { readPage } from "../../src/bench/deployment.js";
-import { getBit } from "../../src/board/bitmap.js";
-import { type Client, connect } from "../../src/client/index.js";
-import { startBalancer } from "../../test/support/balancers.js";
-import type { RequestCounts } from "../load/counted-instance.js";
-import { Delays } from "../load/delays.js";
-import { NO_LIMITS } from "../load/ours.js";
-import { atLeast, atMost, type Scenario } from "../load/outcome.js";
-import { cpuSeconds, startChild, startValkey } from "../load/processes.js";
+import { readPage } from "../../../src/bench/deployment.js";
+import { getBit } from "../../../src/board/bitmap.js";
+import { type Client, connect } from "../../../src/client/index.js";
+import { startBalancer } from "../../../test/support/balancers.js";
+import type { RequestCounts } from "../../load/counted-instance.js";
+import { Delays } from "../../load/delays.js";
+import { NO_LIMITS } from "../../load/ours.js";
+import { atLeast, atMost, type Scenario } from "../../load/outcome.js";
+import { cpuSeconds, startChild, startValkey } from "../../load/processes.js";
 
 const CELLS = 65_536;
 const CROWD = 2_000;
@@ -40,7 +40,7 @@ export const crowdCache: Scenario = {
       const valkey = await startValkey();
       ends.push(() => valkey.stop());
       const flags = { VALKEY_URL: valkey.url, BOARDS: `main=${CELLS}`, TRUSTED_PROXIES: "127.0.0.1", ...NO_LIMITS };
-      const instance = await startChild("../load/counted-instance.ts", import.meta.url, JSON.stringify(flags));
+      const instance = await startChild("../../load/counted-instance.ts", import.meta.url, JSON.stringify(flags));
       ends.push(() => instance.kill());
       const counts = async (): Promise<RequestCounts> => {
         instance.send("counts");

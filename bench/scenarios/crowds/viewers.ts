@@ -1,0 +1,183 @@
+/*
+ * Question: what does one viewer cost the process that serves it, by each way, if the page changes
+ * once a second?
+ *
+ * All crowds view the same page of one deployment at the same time, each from a process of its own.
+ * A client at the origin writes. Bare `ws` sends as many frames of the same size to as many
+ * sockets.
+ */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { readPage } from "../../../src/bench/deployment.js";
+import { pace } from "../../../src/bench/pace.js";
+import { getBit } from "../../../src/board/bitmap.js";
+import { judge, Remarks } from "../../load/correctness.js";
+import { BARE_WS, type Floor, FRAME_HEADER_BYTES, startFloor } from "../../load/floors.js";
+import { LaneClient } from "../../load/lane-client.js";
+import { oursOn, relaysOf } from "../../load/ours.js";
+import { atMost, type Scenario } from "../../load/outcome.js";
+import { installPeers, peer } from "../../load/peers.js";
+import { cpuSeconds, type Running, startSystem } from "../../load/processes.js";
+import { startOrigin } from "../../load/relayed.js";
+import type { System } from "../../load/system.js";
+import { COLLECT, residentBytes } from "../memory.js";
+
+const CELLS = 65_536;
+const VIEWERS = 2_000;
+const RATIO = 1.3;
+/** The first clients make a process compile its code and allocate shared buffers. */
+const FIRST = 100;
+const AT_ONCE = 50;
+const WARM_RATE = 20;
+/** Of a frame with one click: header, kind, steps, tag and the cell. */
+const FRAME_BYTES = 13;
+const KIB = 1_024;
+
+export const viewers: Scenario = {
+  name: "viewers",
+  question: "What does one viewer cost, by each way, if the page changes once a second?",
+  run: async ({ isQuick, tell }) => {
+    installPeers();
+    const count = isQuick ? 200 : VIEWERS;
+    const seconds = isQuick ? 5 : 30;
+    const warmSeconds = isQuick ? 1 : 8;
+    const ends: (() => unknown)[] = [];
+    try {
+      const origin = await startOrigin(CELLS);
+      ends.push(() => origin.stop());
+      const start = async (system: System): Promise<Running> => {
+        const server = await startSystem(system, origin.valkey, CELLS, COLLECT);
+        ends.push(() => server.stop());
+        return server;
+      };
+      const crowds = [
+        await Crowd.open("lane of an instance", await start(oursOn(`main=${CELLS}`)), count),
+        await Crowd.open("lane of a relay", await start(relaysOf(origin.url)), count),
+      ];
+      for (const crowd of crowds) ends.push(() => crowd.close());
+      const writer = await LaneClient.open(origin.url, [0]);
+      ends.push(() => writer.close());
+      let cell = 0;
+      const last = new Map<number, boolean>();
+      const write = () => {
+        writer.set(cell, true);
+        last.set(cell++, true);
+      };
+      await pace(WARM_RATE, warmSeconds * 1_000, write);
+      const stream = { bytes: FRAME_BYTES - FRAME_HEADER_BYTES, framesPerSecond: 1 };
+      const floor = await startFloor(BARE_WS, count, stream, [process.execPath, ...peer("ws-floor.ts")]);
+      ends.push(() => floor.stop());
+      await pause(warmSeconds * 1_000);
+      const measures = [measureFloor(floor), ...crowds.map((crowd) => crowd.measure())];
+      await pace(1, seconds * 1_000, write);
+      const rows = measures.map((measured) => measured(count, seconds));
+      for (const { system, cpu, bytes } of rows)
+        tell(`${system}: ${cpu.toFixed(1)} µs and ${bytes.toFixed(1)} bytes a second`);
+      const [bare, , relay] = rows;
+      const remarks = new Remarks();
+      const { bits } = await readPage(origin.url, "main", 0);
+      for (const { name, clients } of crowds) {
+        remarks.add(name, judge({ cells: CELLS, last, stored: (at) => getBit(bits, at) === 1 }, clients));
+      }
+      return {
+        method:
+          `${count} viewers by each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
+          "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
+        columns: {
+          system: "way",
+          cpu: "CPU per viewer and second, µs",
+          bytes: "bytes per viewer and second",
+          kib: "memory per viewer, KiB",
+        },
+        rows,
+        targets: [
+          atMost(
+            RATIO,
+            "×",
+            "CPU per viewer-second of a relay at 1 frame per second, relative to bare ws",
+            (relay?.cpu ?? Number.NaN) / (bare?.cpu ?? Number.NaN),
+          ),
+        ],
+        notes: remarks.notes,
+        faults: remarks.faults,
+        chart: "cpu",
+      };
+    } finally {
+      for (const end of ends.reverse()) await end();
+    }
+  },
+};
+
+/** Microseconds, bytes and KiB of one viewer. */
+interface Cost {
+  readonly system: string;
+  readonly cpu: number;
+  readonly bytes: number;
+  readonly kib: number | null;
+  readonly [key: string]: string | number | null;
+}
+
+type Measured = (viewers: number, seconds: number) => Cost;
+
+/** Viewers at one server, over the lane. */
+class Crowd {
+  readonly name: string;
+  readonly clients: LaneClient[] = [];
+  readonly #server: Running;
+  #kib = 0;
+
+  private constructor(name: string, server: Running) {
+    this.name = name;
+    this.#server = server;
+  }
+
+  static async open(name: string, server: Running, count: number): Promise<Crowd> {
+    const crowd = new Crowd(name, server);
+    await crowd.#connect(Math.min(FIRST, count / 2));
+    const before = await residentBytes(server.pid);
+    const more = count - crowd.clients.length;
+    await crowd.#connect(more);
+    crowd.#kib = ((await residentBytes(server.pid)) - before) / more / KIB;
+    return crowd;
+  }
+
+  get received(): { readonly frames: number; readonly bytes: number } {
+    const sum = { frames: 0, bytes: 0 };
+    for (const { received } of this.clients) {
+      sum.frames += received.frames;
+      sum.bytes += received.bytes;
+    }
+    return sum;
+  }
+
+  measure(): Measured {
+    const before = { cpu: cpuSeconds([this.#server.pid]), bytes: this.received.bytes };
+    return (viewers, seconds) => ({
+      system: this.name,
+      cpu: ((cpuSeconds([this.#server.pid]) - before.cpu) * 1e6) / viewers / seconds,
+      bytes: (this.received.bytes - before.bytes) / viewers / seconds,
+      kib: this.#kib,
+    });
+  }
+
+  close(): void {
+    for (const client of this.clients) client.close();
+  }
+
+  async #connect(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= AT_ONCE) {
+      const some = Array.from({ length: Math.min(AT_ONCE, left) }, () => LaneClient.open(this.#server.url, [0]));
+      this.clients.push(...(await Promise.all(some)));
+    }
+  }
+}
+
+function measureFloor({ name, server }: Floor): Measured {
+  const before = cpuSeconds([server.pid]);
+  return (viewers, seconds) => ({
+    system: name,
+    cpu: ((cpuSeconds([server.pid]) - before) * 1e6) / viewers / seconds,
+    bytes: FRAME_BYTES,
+    kib: null,
+  });
+}
