@@ -50,7 +50,6 @@ const FADE_MS = 180;
 const PENDING_FROM_MS = 200;
 /** The smallest size of a cell after a jump to it, in CSS pixels. */
 const JUMP_PX = 24;
-const MOVING_PX_PER_S = 1;
 
 interface CanvasBoardOptions {
   readonly canvas: HTMLCanvasElement;
@@ -254,10 +253,7 @@ export class CanvasBoard {
     const isUnfinished = this.#paint(nowMs);
     this.#pointer.follow();
     this.#events.emit("drawn", nowMs);
-    // The velocity takes some frames to reach 0, and the pages ahead depend on it.
-    const { velocity, camera } = viewport;
-    const isComing = Math.hypot(velocity.x, velocity.y) * camera.scale > MOVING_PX_PER_S;
-    if (isUnfinished || viewport.isMoving || isComing) this.draw();
+    if (isUnfinished || viewport.isPassing) this.draw();
     else if (!this.#marks.isEmpty) this.#frames.soon();
   }
 
