@@ -3,11 +3,13 @@
  * which 1,000 cells change every second? And 30 on a computer with a sixth of the processor?
  *
  * Without a screen Chromium draws in software, on the cores of the instance and the writer, so
- * these are upper bounds.
+ * these are upper bounds. A bare page, which only copies a picture of the same size, is measured
+ * beside the app.
  */
 
 import { connect } from "../../../src/client/index.js";
-import { percentile, type Scenario } from "../../load/outcome.js";
+import { percentile, type Scenario, type Value } from "../../load/outcome.js";
+import { APP, BARE, showBareCanvas } from "./bare-page.js";
 import { withBoards } from "./boards.js";
 import { openPage, SLOWDOWNS, showBoard, worstAtMost } from "./opened-page.js";
 import { CHANGES_PER_SECOND, changeCells, drag } from "./panning.js";
@@ -30,20 +32,22 @@ export const frames: Scenario = {
       using client = connect(url);
       const board = client.board("million");
       await board.ready;
-      const rows: (Readonly<Record<string, number>> & { readonly slowdown: number; readonly p99: number })[] = [];
+      const rows: { page: string; slowdown: number; p99: number; [key: string]: Value }[] = [];
       for (const slowdown of SLOWDOWNS) {
         const { page, session, close } = await openPage(browser, slowdown);
-        for (const zoom of ZOOMS) {
-          tell(`${zoom} px per cell, ${slowdown} × slower CPU`);
-          await showBoard(page, `${url}/?board=million#cell=200000&zoom=${zoom}`);
+        for (const zoom of [...ZOOMS, undefined]) {
+          tell(`${zoom === undefined ? BARE : `${zoom} px per cell`}, ${slowdown} × slower CPU`);
+          if (zoom === undefined) await showBareCanvas(page);
+          else await showBoard(page, `${url}/?board=million#cell=200000&zoom=${zoom}`);
           const writing = changeCells(board, seconds);
           const [all, script] = await traceScript(session, () => drag(page, seconds));
           await writing;
           const frameMs = all.slice(WARM_UP_FRAMES);
           const late = frameMs.filter((ms) => ms > FRAME_MS + 1).length / frameMs.length;
           rows.push({
+            page: zoom === undefined ? BARE : APP,
             slowdown,
-            zoom,
+            zoom: zoom ?? null,
             frames: frameMs.length,
             p50: percentile(frameMs, 0.5),
             p95: percentile(frameMs, 0.95),
@@ -59,8 +63,9 @@ export const frames: Scenario = {
         await close();
       }
       return {
-        method: `${surroundings}. Panning for ${seconds} s with ${CHANGES_PER_SECOND} changes/s. The slower CPU is Chromium's emulation for the app's process. Script: processor time of the app's own script in a frame.`,
+        method: `${surroundings}. Panning for ${seconds} s with ${CHANGES_PER_SECOND} changes/s. The slower CPU is Chromium's emulation for the app's process. Script: processor time of the app's own script in a frame. The bare page copies one picture to a canvas of the window's size in each frame, and does nothing else.`,
         columns: {
+          page: "page",
           slowdown: "× slower CPU",
           zoom: "px per cell",
           frames: "frames",
@@ -78,7 +83,7 @@ export const frames: Scenario = {
         targets: worstAtMost(
           P99_MS_MAX,
           "p99 between frames at any zoom",
-          rows.map(({ slowdown, p99 }) => ({ slowdown, ms: p99 })),
+          rows.filter(({ page }) => page === APP).map(({ slowdown, p99 }) => ({ slowdown, ms: p99 })),
         ),
       };
     }),

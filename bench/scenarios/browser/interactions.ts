@@ -4,13 +4,14 @@
  *
  * Input goes through the browser as from a mouse and a keyboard. The browser itself measures each
  * interaction (Event Timing), and "interaction to next paint" is one of the longest: of each 50,
- * the longest is left out.
+ * the longest is left out. A bare page, which only changes a text, gets the same input.
  */
 
 import type { Page } from "playwright-core";
 import { connect } from "../../../src/client/index.js";
 import { Random } from "../../../test/support/random.js";
 import type { Scenario, Value } from "../../load/outcome.js";
+import { APP, BARE, showBareButton } from "./bare-page.js";
 import { withBoards } from "./boards.js";
 import { openPage, SLOWDOWNS, showBoard, worstAtMost } from "./opened-page.js";
 import { CHANGES_PER_SECOND, changeCells } from "./panning.js";
@@ -34,15 +35,16 @@ export const interactions: Scenario = {
       using client = connect(url);
       const board = client.board("million");
       await board.ready;
-      const rows: { readonly slowdown: number; readonly inp: number; readonly [key: string]: Value }[] = [];
+      const rows: { page: string; slowdown: number; inp: number; [key: string]: Value }[] = [];
       for (const slowdown of SLOWDOWNS) {
         const { page, close } = await openPage(browser, slowdown);
         await page.addInitScript(observe, REPORTED_MS_MIN);
-        for (const zoom of ZOOMS) {
-          tell(`${zoom} px per cell, ${slowdown} × slower CPU`);
+        for (const zoom of [...ZOOMS, undefined]) {
+          tell(`${zoom === undefined ? BARE : `${zoom} px per cell`}, ${slowdown} × slower CPU`);
           const found = new Map<string, number>();
           for (let round = 0; round < rounds; round++) {
-            await showBoard(page, `${url}/?board=million#cell=200000&zoom=${zoom}`);
+            if (zoom === undefined) await showBareButton(page);
+            else await showBoard(page, `${url}/?board=million#cell=200000&zoom=${zoom}`);
             const stopped = new AbortController();
             const writing = changeUntil(board, stopped.signal);
             await interact(page, new Random(round));
@@ -54,8 +56,9 @@ export const interactions: Scenario = {
           const count = rounds * INTERACTIONS;
           const [longest] = [...found].toSorted(([, one], [, other]) => other - one);
           rows.push({
+            page: zoom === undefined ? BARE : APP,
             slowdown,
-            zoom,
+            zoom: zoom ?? null,
             interactions: count,
             // Those that were not reported are shorter than any other.
             p75: ms[Math.floor(count / 4)] ?? REPORTED_MS_MIN,
@@ -67,8 +70,9 @@ export const interactions: Scenario = {
         await close();
       }
       return {
-        method: `${surroundings}. ${CHANGES_PER_SECOND} changes/s; ${INTERACTIONS} interactions in ${rounds} rounds at each zoom: clicks, keys, strokes and drags with each tool, undo, zooms. The slower CPU is Chromium's emulation for the app's process. The browser rounds durations to 8 ms and reports none below ${REPORTED_MS_MIN} ms.`,
+        method: `${surroundings}. ${CHANGES_PER_SECOND} changes/s; ${INTERACTIONS} interactions in ${rounds} rounds at each zoom: clicks, keys, strokes and drags with each tool, undo, zooms. The slower CPU is Chromium's emulation for the app's process. The browser rounds durations to 8 ms and reports none below ${REPORTED_MS_MIN} ms. The bare page changes one text for each key and press, and does nothing else.`,
         columns: {
+          page: "page",
           slowdown: "× slower CPU",
           zoom: "px per cell",
           interactions: "interactions",
@@ -81,7 +85,7 @@ export const interactions: Scenario = {
         targets: worstAtMost(
           INP_MS_MAX,
           "interaction to next paint at any zoom",
-          rows.map(({ slowdown, inp }) => ({ slowdown, ms: inp })),
+          rows.filter(({ page }) => page === APP).map(({ slowdown, inp }) => ({ slowdown, ms: inp })),
         ),
       };
     }),

@@ -50,7 +50,6 @@ const FADE_MS = 180;
 const PENDING_FROM_MS = 200;
 /** The smallest size of a cell after a jump to it, in CSS pixels. */
 const JUMP_PX = 24;
-const MOVING_PX_PER_S = 1;
 
 interface CanvasBoardOptions {
   readonly canvas: HTMLCanvasElement;
@@ -116,12 +115,12 @@ export class CanvasBoard {
     this.#hasStarted = start !== undefined;
     if (start !== undefined && start !== "whole") this.viewport.startAt(start);
     this.pages = new ShownPages(board, plane, this.palette, {
-      changed: () => this.draw(),
+      changed: () => this.#frames.soon(),
       cellsChanged: (changes) => this.#changed(changes),
       pageChanged: (page, cells) => this.activity.add(page, cells, performance.now()),
       readCoarse: (pages) => readBytes(`${boardPath(board.name)}/overview?pages=${pages.join()}`),
     });
-    this.#pending = new PendingCells(board, () => this.draw());
+    this.#pending = new PendingCells(board, () => this.#frames.soon());
     this.brush = new Brush({
       plane,
       read: (cell) => this.pages.get(cell),
@@ -254,15 +253,12 @@ export class CanvasBoard {
     const isUnfinished = this.#paint(nowMs);
     this.#pointer.follow();
     this.#events.emit("drawn", nowMs);
-    // The velocity takes some frames to reach 0, and the pages ahead depend on it.
-    const { velocity, camera } = viewport;
-    const isComing = Math.hypot(velocity.x, velocity.y) * camera.scale > MOVING_PX_PER_S;
-    if (isUnfinished || viewport.isMoving || isComing || !this.#marks.isEmpty) this.draw();
+    if (isUnfinished || viewport.isPassing) this.draw();
+    else if (!this.#marks.isEmpty) this.#frames.soon();
   }
 
   #paint(nowMs: number): boolean {
     const { viewport, pages, brush, activity, palette } = this;
-    const isStill = this.#still.matches;
     return paintBoard(this.#context, new Screen(viewport.camera, viewport.view), {
       plane: this.#plane,
       palette,
@@ -271,7 +267,7 @@ export class CanvasBoard {
       boxes: this.#boxes,
       inSight: pages.inSight,
       nowMs,
-      fadeMs: isStill ? 0 : FADE_MS,
+      fadeMs: this.#still.matches ? 0 : FADE_MS,
       frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
       own: this.#replay ? [] : pages.own(),
       active: this.#replay ? [] : activity.all(nowMs),
@@ -280,7 +276,7 @@ export class CanvasBoard {
       hovered: this.#pointer.hovered,
       linked: this.linked,
       rectangle: brush.rectangle,
-      isStill,
+      isStill: this.#still.matches,
     });
   }
 

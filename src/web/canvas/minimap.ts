@@ -10,7 +10,7 @@ import { paintHeat } from "./paint/heat.js";
 import { seenArea } from "./view/camera.js";
 
 const SIDE_PX_MAX = 148;
-const EVERY_MS = 60;
+const EVERY_MS = 120;
 /** A press while the whole board is in view zooms in by this factor. */
 const NEARER = 8;
 /** Radius of the dot where someone else is looking. */

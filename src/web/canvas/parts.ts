@@ -13,6 +13,8 @@ import { FocusCells } from "./focus/cells.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 
 const TOTAL_MS = 500;
+/** The line below names the box pointed at so often: while the view moves, each frame has another. */
+const POINTED_MS = 60;
 
 type PartsElements = Readonly<Record<"surface" | "grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
@@ -37,6 +39,7 @@ export function makeParts(
   const canvas = new CanvasBoard({ canvas: element, surface, board, plane, start: linkedCamera(plane), hasTools });
   const places = new PlaceHistory(canvas);
   let pointed: number | undefined;
+  let pointing: ReturnType<typeof setTimeout> | undefined;
   /** The focused cell, if a press gave it the focus. */
   let pressed: number | undefined;
   const announcer = new FocusAnnouncer(realClock, listener.onSaid);
@@ -64,7 +67,10 @@ export function makeParts(
   const undo = [
     canvas.on("pointed", (cell) => {
       pointed = cell;
-      listener.onPointed(cell);
+      pointing ??= setTimeout(() => {
+        pointing = undefined;
+        listener.onPointed(pointed);
+      }, POINTED_MS);
     }),
     canvas.on("chosen", (cell) => {
       pressed = cell;
@@ -87,6 +93,7 @@ export function makeParts(
   const close = () => {
     clearInterval(ticks);
     clearInterval(total);
+    clearTimeout(pointing);
     for (const off of undo) off();
     for (const part of [places, announcer, focus, notes, canvas]) part.close();
   };

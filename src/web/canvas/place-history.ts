@@ -23,6 +23,8 @@ export class PlaceHistory {
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: string;
+  /** The place of the last frame. */
+  #seen: string | undefined;
 
   constructor(board: CanvasBoard) {
     this.#board = board;
@@ -37,7 +39,12 @@ export class PlaceHistory {
 
   /** Call it after each frame. */
   moved(): void {
-    if (this.#place() === this.#written || this.#timer !== undefined) return;
+    const place = this.#place();
+    const isMoved = place !== this.#seen;
+    this.#seen = place;
+    if (place === this.#written || (this.#timer !== undefined && !isMoved)) return;
+    // A step in the address takes the browser some milliseconds. So it waits until the view rests.
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#board.viewport.isMoving) this.moved();

@@ -48,6 +48,8 @@ const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
 /** The fingers of a pinch do not land at the same moment. */
 const PINCH_MS = 300;
+/** While the pointer moves, its element is measured this often: in a frame, that lays out the page. */
+const MEASURED_MS = 250;
 const MIDDLE_BUTTON = 1;
 const ERASER_BUTTON = 5;
 
@@ -67,6 +69,7 @@ export class Gestures {
   #pinchScale = 1;
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
+  #corner: Point & { readonly ms: number } = { x: 0, y: 0, ms: 0 };
   #trail: { readonly point: Point; readonly ms: number }[] = [];
   #middle: Point | undefined;
   #isSpaceHeld = false;
@@ -226,7 +229,10 @@ export class Gestures {
   }
 
   #pointOf(event: MouseEvent): Point {
-    const { left, top } = this.#element.getBoundingClientRect();
-    return { x: event.clientX - left, y: event.clientY - top };
+    if (event.type !== "pointermove" || event.timeStamp - this.#corner.ms > MEASURED_MS) {
+      const { left, top } = this.#element.getBoundingClientRect();
+      this.#corner = { x: left, y: top, ms: event.timeStamp };
+    }
+    return { x: event.clientX - this.#corner.x, y: event.clientY - this.#corner.y };
   }
 }

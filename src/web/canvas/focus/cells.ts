@@ -94,8 +94,12 @@ export class FocusCells {
     }
     this.#pitch = scale;
     const placed = `${x}px ${y}px`;
-    if (placed !== this.#placed) this.#root.style.translate = placed;
-    this.#placed = placed;
+    // Without the focus, the cells of a larger board are invisible, and styling takes time.
+    const isLate = !this.#isWhole && this.#board.pages.focus === undefined && this.#board.viewport.isPassing;
+    if (placed !== this.#placed && !isLate) {
+      this.#root.style.translate = placed;
+      this.#placed = placed;
+    }
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);

@@ -5,7 +5,8 @@ import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";
 import { areElements } from "../view/elements.js";
 import type { Screen } from "../view/screen.js";
-import { paintCells, showsBoxes } from "./cells.js";
+import { showsBoxes } from "./box.js";
+import { paintCells } from "./cells.js";
 import type { Context } from "./context.js";
 import { paintFrozen } from "./frozen.js";
 import { paintHeat } from "./heat.js";
@@ -15,7 +16,7 @@ import { type PagesScene, paintPages } from "./pages.js";
 
 interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
-  readonly frozen: Iterable<CellRange>;
+  readonly frozen: readonly CellRange[];
   /** The user's own cells, on a board with claims. */
   readonly own: Iterable<number>;
 }

@@ -1,6 +1,6 @@
 /*
- * Numbered boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some
- * dozens of pictures instead of writing thousands of numbers. A row of a tile is one byte of the
+ * Boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some dozens of
+ * pictures instead of drawing hundreds of boxes and numbers. A row of a tile is one byte of the
  * page's bitmap, so comparing eight bytes finds the changed boxes. A tile is made if most of it is
  * in view, because that costs no more than drawing its boxes. Of the others, each frame makes a few
  * and draws the rest of the new area box by box. A change of the box size drops all tiles.
@@ -46,7 +46,7 @@ export class BoxTiles {
     this.#isSteady = style === this.#style || this.#style === undefined;
     if (!this.#isSteady) this.#tiles.clear();
     this.#style = style;
-    this.#isTiled = style.font !== undefined && Number.isInteger(style.cellPx);
+    this.#isTiled = Number.isInteger(style.cellPx);
     this.#made = 0;
     this.#madeMax = Math.max(1, Math.floor(MADE_PX / (SIDE * style.cellPx) ** 2));
     return style;

@@ -17,6 +17,8 @@ export interface BoxStyle {
   readonly sprites: ReturnType<typeof makeSprites>;
 }
 
+/** The size in CSS pixels from which cells are boxes. */
+const BOXES_FROM_PX = 20;
 const NUMBERS_FROM_PX = 34;
 const DIGIT_SHARE = 0.64;
 const FONT_PX = { min: 7.5, max: 12.5 };
@@ -26,6 +28,10 @@ const CORNER_SHARE = 0.16;
 /** In a numbered box the check is smaller and higher. */
 const CHECK_SHARE = 0.52;
 const CHECK_NUMBERED_SHARE = 0.4;
+
+export function showsBoxes({ cellCssPx }: Screen): boolean {
+  return cellCssPx >= BOXES_FROM_PX;
+}
 
 export function boxStyle(screen: Screen, cells: number, palette: Palette, before: BoxStyle | undefined): BoxStyle {
   const { cellPx, density } = screen;
@@ -121,7 +127,8 @@ function makeSprites(pitchPx: number, density: number, isNumbered: boolean, pale
     context.lineWidth = edge;
     context.stroke();
     if (mark) strokeMark(context, pitchPx, isNumbered, mark, ink);
-    return canvas;
+    // A canvas would be copied each time that it is drawn.
+    return canvas.transferToImageBitmap();
   };
   const { cell, cellLine, accent, hasOwners, takenGround, own, onOwn } = palette;
   return {

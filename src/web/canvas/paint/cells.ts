@@ -3,17 +3,12 @@
 import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
 import type { Screen } from "../view/screen.js";
-import { prepareBoxes } from "./box.js";
+import { prepareBoxes, showsBoxes } from "./box.js";
 import type { Context } from "./context.js";
 import { type PagesScene, shareShown } from "./pages.js";
 
-/** The sizes in CSS pixels from which cells have lines, and from which they are boxes. */
+/** The size in CSS pixels from which cells have lines. */
 const LINES_FROM_PX = 5;
-const BOXES_FROM_PX = 20;
-
-export function showsBoxes({ cellCssPx }: Screen): boolean {
-  return cellCssPx >= BOXES_FROM_PX;
-}
 
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
   if (showsBoxes(screen)) return paintBoxes(context, screen, scene);

@@ -14,7 +14,7 @@ export interface DensitySource {
   /** 0 … 1; undefined if unknown. */
   shareOf(page: number): number | undefined;
   /** Undefined if unknown. */
-  coarseOf(page: number): Uint8Array | undefined;
+  coarseOf(page: number): Uint8Array | Uint16Array | undefined;
 }
 
 const COARSE_PAGES_MAX = 1_024;
@@ -50,7 +50,9 @@ export class DensityMap {
     this.#image = new ImageData(this.canvas.width, this.canvas.height);
     this.#pixels = new Uint32Array(this.#image.data.buffer);
     this.#ramp = palette.ramp(STEPS, 1);
-    this.#blockColors = Uint32Array.from({ length: 256 }, (_, count) => this.#colorOf(count / (BLOCK_CELLS - 1)));
+    this.#blockColors = Uint32Array.from({ length: BLOCK_CELLS + 1 }, (_, count) =>
+      this.#colorOf(Math.min(1, count / (BLOCK_CELLS - 1))),
+    );
     this.#unknown = palette.unknown;
   }
 

@@ -26,8 +26,9 @@ export function paintFrozen(
   screen: Screen,
   plane: Plane,
   palette: Palette,
-  ranges: Iterable<CellRange>,
+  ranges: readonly CellRange[],
 ): void {
+  if (ranges.length === 0) return;
   const hatch = hatchFor(context, screen, palette.frozen);
   // The hatching moves with the board.
   hatch?.setTransform(new DOMMatrix([1, 0, 0, 1, screen.left(0), screen.top(0)]));

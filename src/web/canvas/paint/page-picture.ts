@@ -10,6 +10,7 @@
  */
 
 import { countBits, getBit, setBit } from "../../../board/bitmap.js";
+import { blockCounts, blockOf } from "../../../board/coarse.js";
 import { PAGE_CELLS } from "../../../board/geometry.js";
 import { PAGE_SIDE } from "../../../board/plane.js";
 import { contextOf } from "./context.js";
@@ -38,6 +39,7 @@ export class PagePicture {
   readonly #palette: Palette;
   readonly #levels: (Level | undefined)[] = [];
   #checked = 0;
+  #blocks: Uint16Array | undefined;
 
   private constructor(cells: number, bits: Uint8Array, checked: number, palette: Palette, across: number) {
     this.cells = cells;
@@ -55,6 +57,12 @@ export class PagePicture {
 
   get checked(): number {
     return this.#checked;
+  }
+
+  /** Checked cells of each block of the coarse picture. Counted once, and kept up to date. */
+  get blocks(): Uint16Array {
+    this.#blocks ??= blockCounts(this.#bits);
+    return this.#blocks;
   }
 
   get(offset: number): boolean {
@@ -78,6 +86,8 @@ export class PagePicture {
     if (!setBit(this.#bits, place, value ? 1 : 0)) return;
     const by = value ? 1 : -1;
     this.#checked += by;
+    const blocks = this.#blocks;
+    if (blocks) blocks[blockOf(place)] = (blocks[blockOf(place)] ?? 0) + by;
     for (const [number, level] of this.#levels.entries()) {
       if (!level) continue;
       const row = (place >> 8) >> number;
@@ -93,6 +103,11 @@ export class PagePicture {
 
   recolored(palette: Palette): PagePicture {
     return new PagePicture(this.cells, this.#bits, this.#checked, palette, this.#across);
+  }
+
+  /** No picture has been made yet. */
+  get isEmpty(): boolean {
+    return !this.#levels.some((made) => made);
   }
 
   has(cellPx: number): boolean {
@@ -138,8 +153,9 @@ export class PagePicture {
       }
     }
     const ramp = this.#palette.ramp(4 ** number, RAMP_POWER);
+    if (this.cells === PAGE_CELLS) for (let at = 0; at < counts.length; at++) pixels[at] = ramp[counts[at] ?? 0] ?? 0;
     // Nothing is drawn after the last cell.
-    for (let index = 0; index < counts.length; index++) {
+    for (let index = 0; this.cells < PAGE_CELLS && index < counts.length; index++) {
       const first = Math.floor(index / side) * (PAGE_SIDE << number) + ((index % side) << number);
       if (this.offsetAt(first) !== undefined) pixels[index] = ramp[counts[index] ?? 0] ?? 0;
     }

@@ -3,7 +3,6 @@
  * loaded page. Every change of the board updates pictures and densities.
  */
 
-import { coarseOf } from "../../../board/coarse.js";
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import type { Plane } from "../../../board/plane.js";
 import type { Board, CellChange } from "../../../client/index.js";
@@ -185,10 +184,7 @@ export class ShownPages {
   #makeMap(): DensityMap {
     return new DensityMap(this.#plane, this.#palette, {
       shareOf: (page) => this.densities.shareOf(page),
-      coarseOf: (page) => {
-        const bits = this.pages.has(page) ? this.#board.bitsOf(page) : undefined;
-        return bits ? coarseOf(bits) : this.#coarse.of(page);
-      },
+      coarseOf: (page) => this.pages.get(page)?.picture.blocks ?? this.#coarse.of(page),
     });
   }
 

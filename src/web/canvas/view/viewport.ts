@@ -20,6 +20,7 @@ import { flightAt, isThrow, type Motion, Speed, slowed, zoomStep } from "./motio
 /** A longer flight, in views, would show nothing on its way. */
 const FLIGHT_VIEWS_MAX = 3;
 const TICK_MS_MAX = 100;
+const PASSING_PX_PER_S = 1;
 
 export class Viewport {
   readonly plane: Plane;
@@ -62,6 +63,11 @@ export class Viewport {
 
   get isMoving(): boolean {
     return this.#motion !== undefined;
+  }
+
+  /** The picture moves. The velocity takes some frames to reach 0, and the pages ahead depend on it. */
+  get isPassing(): boolean {
+    return this.isMoving || Math.hypot(this.velocity.x, this.velocity.y) * this.#camera.scale > PASSING_PX_PER_S;
   }
 
   /** Cells per second. */
