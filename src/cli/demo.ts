@@ -1,6 +1,6 @@
 /*
- * `socketscaler demo`: four instances on four ports, to show scaling on one machine. They share
- * only the store: the embedded store of this process or, with VALKEY_URL, Valkey.
+ * `socketscaler demo`: a lab of four instances over Valkey that can be broken (lab/), if this
+ * machine has a Valkey server. Otherwise four instances in this process, over one embedded store.
  */
 
 import type { Config } from "../server/config.js";
@@ -12,9 +12,26 @@ import { pageFolder } from "./page-folder.js";
 import { endSoon, untilSignal } from "./signals.js";
 
 const INSTANCES = 4;
+const NO_SERVER = [
+  "  No valkey-server was found, so this demo has no lab in which you can break things.",
+  `  To install it: ${installCommand()}`,
+];
 
-export async function demo(config: Config): Promise<void> {
+/** `isPlain` leaves the lab out. */
+export async function demo(config: Config, isPlain: boolean): Promise<void> {
   const log = createLog(config.logLevel === "info" ? "warn" : config.logLevel);
+  const { findServer } = await import("./lab/servers.js");
+  // A Valkey that is named is somebody's own, which the lab must not break.
+  const program = isPlain || config.valkeyUrl !== undefined ? undefined : findServer();
+  if (program !== undefined) {
+    const { runLab } = await import("./lab/run-lab.js");
+    return runLab(program, config.port, log);
+  }
+  const isMissing = !isPlain && config.valkeyUrl === undefined;
+  await showPanes(config, log, isMissing ? NO_SERVER : []);
+}
+
+async function showPanes(config: Config, log: Log, notice: readonly string[]): Promise<void> {
   const servers: RunningServer[] = [];
   const stores: Store[] = [];
   try {
@@ -23,6 +40,7 @@ export async function demo(config: Config): Promise<void> {
     process.stdout.write(
       [
         "",
+        ...notice,
         "  Four instances with the same board are running:",
         ...servers.map(({ url }) => `    ${url}`),
         "",
@@ -51,4 +69,8 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
     const name = `instance ${index + 1}`;
     servers.push(await startServer({ config: { ...config, port, name }, store, log, pageFolder, demoUrls }));
   }
+}
+
+function installCommand(): string {
+  return process.platform === "darwin" ? "brew install valkey" : "sudo apt-get install valkey-server";
 }

@@ -109,7 +109,7 @@ async function runDemo(t: TestContext, withValkey: boolean): Promise<void> {
   const valkey = withValkey ? await startServer() : undefined;
   t.after(() => valkey?.stop());
   const env = valkey ? { VALKEY_URL: valkey.url } : { DATA_DIR: temporaryFolder(t) };
-  const demo = startCommand(["demo"], { PORT: "0", HOST: "127.0.0.1", ...env });
+  const demo = startCommand(["demo", "--plain"], { PORT: "0", HOST: "127.0.0.1", ...env });
   t.after(() => demo.kill("SIGKILL"));
   let output = "";
   demo.stdout?.on("data", (chunk: Buffer) => {

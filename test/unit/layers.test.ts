@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   react: ["board", "protocol", "client"],
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
-  cli: ["board", "protocol", "store", "server", "bench"],
+  cli: ["board", "protocol", "store", "server", "client", "bench"],
 };
 
 /**
@@ -92,7 +92,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
       "server/attach-boards.ts",
     ],
   },
-  "socket.io-client": { files: ["client/socketio-link.ts"] },
+  "socket.io-client": { files: ["client/socketio-link.ts", "cli/lab/naive-browser.ts"] },
   ws: {
     files: [
       "server/lane/lane.ts",
