@@ -3,7 +3,7 @@
  * own. Its line is observed, so its position is the one that its frames lead to.
  */
 
-import { formatPosition, type Position } from "../../board/position.js";
+import { formatPosition, GENESIS, type Position } from "../../board/position.js";
 import type { Board } from "../../client/board.js";
 import { LiveClient } from "../../client/client.js";
 import { Connection } from "../../client/connection.js";
@@ -77,7 +77,12 @@ export class OurBrowser implements Browser {
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
     });
     this.#board = this.#client.board(LAB_BOARD);
-    this.#board.watch({ start: 0, end: cells }).ready.catch(() => undefined);
+    // A page that nobody has changed sends nothing: its replica is where every replica starts.
+    const loaded = () => {
+      this.position ??= formatPosition(GENESIS);
+      watch.changed();
+    };
+    this.#board.watch({ start: 0, end: cells }).ready.then(loaded, () => undefined);
     this.#board.on("change", () => watch.changed());
     this.#board.on("status", () => watch.changed());
   }

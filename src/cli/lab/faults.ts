@@ -141,6 +141,8 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   promote: promoteLagging,
 
   naive: async (lab, { kind }) => {
+    // Its finding is about the servers that end now.
+    if (lab.trial) lab.trial.isOpen = false;
     lab.says(kind === undefined || kind === "none" ? "The naive servers end …" : "The naive servers start …");
     await lab.setNaive(kind === "none" ? undefined : kind);
   },

@@ -3,6 +3,7 @@
  * every part, reports what it sees, and carries out one order at a time. faults.ts has the orders.
  */
 
+import { formatPosition, GENESIS } from "../../board/position.js";
 import { type Cancel, every, realClock } from "../../protocol/clock.js";
 import type { ActionName, LabReport, LabView, NaiveKind } from "../../protocol/lab.js";
 import { Hops } from "./hops.js";
@@ -193,7 +194,7 @@ export class Lab {
       ...(isPrimary ? this.sides.map((side) => side.readStored(server)) : []),
     ]);
     const [version, tag] = Array.isArray(head) ? head : [];
-    const position = typeof version === "string" ? `${version}.${tag}` : head === undefined ? undefined : GENESIS_TEXT;
+    const position = typeof version === "string" ? `${version}.${tag}` : head === undefined ? undefined : formatPosition(GENESIS);
     const isCopied = !isPrimary && position !== server.position && server.position !== undefined;
     server.position = position;
     server.isLinked = Array.isArray(role) && role[3] === "connected";
@@ -208,5 +209,3 @@ export class Lab {
     for (const listener of this.#listeners) listener(report);
   }
 }
-
-const GENESIS_TEXT = "0.AAAAAAAA";
