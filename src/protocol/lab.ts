@@ -81,6 +81,8 @@ export interface Finding {
   readonly clicks: number;
   readonly acknowledged: number;
   readonly lost: number;
+  /** Clicks without an answer that the store lacks. */
+  readonly gone: number;
   /** Commits and messages to browsers since the fault. */
   readonly commits: number;
   readonly frames: number;

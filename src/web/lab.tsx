@@ -7,7 +7,7 @@ import { Controls, NAIVE_NAMES } from "./lab/controls.js";
 import { Drawing, type Drawn } from "./lab/drawing.js";
 import { SHOWN_AT, stageMs } from "./lab/motion.js";
 import { followReports, sendOrder } from "./lab/orders.js";
-import { Positions, Results } from "./lab/results.js";
+import { Positions, Results, summaryOf } from "./lab/results.js";
 import { Tutorial } from "./lab/tutorial.js";
 import { SiteHeader } from "./site-header.js";
 
@@ -53,6 +53,7 @@ function Lab() {
       />
     </figure>
   );
+  const [last] = view.trials;
   const notice = isLost ? "The demo does not answer. Start it again: npm run demo" : (problem ?? view.busy);
   return (
     <>
@@ -66,7 +67,7 @@ function Lab() {
             {view.naive && drawing("naive", `Naive: ${NAIVE_NAMES[view.naive.kind]}`)}
           </div>
           <p class="busy" role="status" data-testid="lab-busy" data-tone={isLost || problem ? "bad" : undefined}>
-            {notice ?? "Ready for the next button."}
+            {notice ?? (last ? summaryOf(last) : "Ready for the first button.")}
           </p>
           <Controls view={view} chosen={chosen} onChoose={setChosen} order={order} />
           <Positions view={view} />

@@ -94,7 +94,7 @@ describe("the lab", () => {
     for (const action of ["cut", "join"]) {
       await press(action);
       await shows(action, "socketscaler", HEALED);
-      await page.getByTestId("lab-busy").filter({ hasText: "Ready" }).waitFor();
+      await page.getByTestId("lab-busy").filter({ hasText: "SocketScaler:" }).waitFor();
     }
 
     await press("hang");

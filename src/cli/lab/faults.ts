@@ -56,6 +56,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
       lab.sides.map(async (side) => {
         const part = side.parts[target - 1];
         if (part?.state === "down") await part.start();
+        side.bringHome(target);
       }),
     );
   },
@@ -70,7 +71,10 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   },
 
   resume: async (lab, { target }) => {
-    for (const side of lab.sides) side.parts[target - 1]?.resume();
+    for (const side of lab.sides) {
+      side.parts[target - 1]?.resume();
+      side.bringHome(target);
+    }
     if (lab.trial?.action === "hang") lab.trial.cured();
   },
 
@@ -183,6 +187,10 @@ async function promoteLagging(lab: Lab): Promise<void> {
   await clickAll(2, after);
   for (const wire of late) wire.mend();
   lab.trial?.cured();
+  lab.saw(
+    `The ${CLICKS} clicks that only the old primary had are lost on each side. ` +
+      "With DURABILITY=replicated:1, an instance acknowledges a click only when a replica has it.",
+  );
   lab.says("The old primary comes back as a replica …");
   replication.mend();
   await primary.start(replication.port);

@@ -72,7 +72,7 @@ export class Lab {
     this.#ordersWaiting++;
     this.#orders = this.#orders
       .then(carryOut)
-      .catch((error: unknown) => this.#saw(`This did not work: ${error instanceof Error ? error.message : error}.`))
+      .catch((error: unknown) => this.saw(`This did not work: ${error instanceof Error ? error.message : error}.`))
       .finally(() => {
         this.#ordersWaiting--;
         this.#busy = undefined;
@@ -92,8 +92,14 @@ export class Lab {
     if (this.trial) this.trial.isOpen = false;
     const trial = new LabTrial(++this.#trialCount, action, title, this.naive !== undefined);
     this.#trials = [trial, ...this.#trials].slice(0, TRIALS_MAX);
-    this.#saw(title);
+    this.saw(title);
     return trial;
+  }
+
+  /** Notes it for the open trial. */
+  saw(text: string): void {
+    const { trial } = this;
+    for (const record of [trial?.ours, trial?.naive]) record?.watch.saw(text);
   }
 
   /** Boxes for clicks of the lab's own: other ones each time. */
@@ -158,11 +164,6 @@ export class Lab {
     };
   }
 
-  #saw(text: string): void {
-    const { trial } = this;
-    for (const record of [trial?.ours, trial?.naive]) record?.watch.saw(text);
-  }
-
   /** Asks both servers, judges the trial, and reports what has changed. */
   async #look(): Promise<void> {
     if (this.#isLooking) return;
@@ -194,7 +195,8 @@ export class Lab {
       ...(isPrimary ? this.sides.map((side) => side.readStored(server)) : []),
     ]);
     const [version, tag] = Array.isArray(head) ? head : [];
-    const position = typeof version === "string" ? `${version}.${tag}` : head === undefined ? undefined : formatPosition(GENESIS);
+    const position =
+      typeof version === "string" ? `${version}.${tag}` : head === undefined ? undefined : formatPosition(GENESIS);
     const isCopied = !isPrimary && position !== server.position && server.position !== undefined;
     server.position = position;
     server.isLinked = Array.isArray(role) && role[3] === "connected";

@@ -105,6 +105,12 @@ export class Side {
     return this.seats.flatMap((seat, index) => (seat.instance === instance ? [index + 1] : []));
   }
 
+  /** Lets the browsers of this instance connect again, which leads them back to it. */
+  bringHome(instance: number): void {
+    const seat = this.seats[instance - 1];
+    if (seat && seat.instance !== instance) seat.uplink.cut();
+  }
+
   view(): SideView {
     const { stored } = this;
     return { instances: this.#instances(), browsers: this.#browsers(), stored, behind: this.behind() };

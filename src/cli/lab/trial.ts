@@ -23,6 +23,8 @@ export class SideRecord {
   readonly #sightings: Sighting[] = [];
   /** The value of the last click on each box, once acknowledged. */
   readonly #expected = new Map<number, boolean>();
+  /** The same for clicks without an answer. */
+  readonly #unanswered = new Map<number, boolean>();
   #clicks = 0;
   #acknowledged = 0;
   #commits = 0;
@@ -32,6 +34,7 @@ export class SideRecord {
   #cureMs: number | undefined;
   #wrong = 0;
   #lost = 0;
+  #gone = 0;
 
   /** `now` counts from the fault. */
   constructor(now: Now) {
@@ -46,12 +49,14 @@ export class SideRecord {
     },
     clicked: async (cell, value, answer) => {
       this.#clicks++;
+      this.#unanswered.set(cell, value);
       const isAcknowledged = await answer.then(
         () => true,
         () => false,
       );
       if (!isAcknowledged) return;
       this.#acknowledged++;
+      this.#unanswered.delete(cell);
       this.#expected.set(cell, value);
     },
   };
@@ -69,7 +74,10 @@ export class SideRecord {
     this.#wrong = side.wrong();
     const { stored } = side;
     if (stored === undefined) return;
-    this.#lost = Array.from(this.#expected).filter(([cell, value]) => (stored[cell] === "1") !== value).length;
+    const missing = (clicks: ReadonlyMap<number, boolean>) =>
+      Array.from(clicks).filter(([cell, value]) => (stored[cell] === "1") !== value).length;
+    this.#lost = missing(this.#expected);
+    this.#gone = missing(this.#unanswered);
   }
 
   get isSettled(): boolean {
@@ -91,6 +99,7 @@ export class SideRecord {
       clicks: this.#clicks,
       acknowledged: this.#acknowledged,
       lost: this.#lost,
+      gone: this.#gone,
       commits: this.#commits,
       frames: this.#frames,
       sightings: [...this.#sightings],

@@ -1,5 +1,6 @@
 /* The result of each fault: the parts that were behind, how they healed, and how long it took. */
 
+import { countOf } from "../../protocol/count.js";
 import type { Behind, Finding, LabView, Trial } from "../../protocol/lab.js";
 
 export function Results({ trials }: { trials: readonly Trial[] }) {
@@ -30,7 +31,7 @@ interface SideProps {
 }
 
 function SideResult({ name, finding, isOpen, isLong }: SideProps) {
-  const { clicks, acknowledged, lost, commits, frames, sightings } = finding;
+  const { clicks, acknowledged, lost, gone, commits, frames, sightings } = finding;
   const verdict = verdictOf(finding, isOpen);
   return (
     <section data-testid={`lab-result-${name.toLowerCase()}`}>
@@ -41,8 +42,10 @@ function SideResult({ name, finding, isOpen, isLong }: SideProps) {
         </span>
       </h4>
       <p>
-        {clicks} clicks, {acknowledged} acknowledged
-        {lost > 0 && <strong>, {lost} of them lost</strong>}. {commits} commits, {frames} messages to browsers.
+        {countOf(clicks, "click")}, {acknowledged} acknowledged
+        {lost > 0 && <strong>, {lost} of them lost</strong>}
+        {gone > 0 && <strong>, {gone} never arrived</strong>}. {countOf(commits, "commit")},{" "}
+        {countOf(frames, "message")} to browsers.
       </p>
       {isLong && (
         <ol class="sightings">
@@ -57,12 +60,19 @@ function SideResult({ name, finding, isOpen, isLong }: SideProps) {
   );
 }
 
-function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost }: Finding, isOpen: boolean) {
+/** One line about the newest trial. */
+export function summaryOf({ ours, naive, isOpen }: Trial): string {
+  const text = `SocketScaler: ${verdictOf(ours, isOpen).text}.`;
+  return naive ? `${text} Naive: ${verdictOf(naive, isOpen).text}.` : text;
+}
+
+function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost, gone }: Finding, isOpen: boolean) {
   if (healedMs === undefined) {
     if (isOpen) return { tone: "waiting", text: "not all agree yet" };
     return { tone: "bad", text: wrong > 0 ? `still wrong: ${wrong} of 64 boxes` : "not healed" };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
+  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} never arrived` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
   const since = sinceCureMs === undefined ? "" : ` (${inSeconds(sinceCureMs)} after its cause had ended)`;
   return { tone: "good", text: `healed in ${inSeconds(healedMs)}${since}` };
@@ -77,7 +87,9 @@ export function Positions({ view }: { view: LabView }) {
   const { servers, ours } = view;
   const behind = new Map(ours.behind.map(({ part, why }: Behind) => [part, why]));
   const rows = [
-    ...servers.map(({ role, state, position }) => [`Valkey, ${role}`, position ?? state] as const),
+    ...servers
+      .toSorted((one) => (one.role === "primary" ? -1 : 1))
+      .map(({ role, state, position }) => [`Valkey, ${role}`, position ?? state] as const),
     ...ours.instances.map(({ number, state, position }) => [`instance ${number}`, position ?? state] as const),
     ...ours.browsers.map(({ number, position }) => [`browser ${number}`, position ?? "none"] as const),
   ];
