@@ -1,8 +1,9 @@
 /*
- * The pictures of the lab: a lost message that heals, as an animation, and the lab after a failover
- * beside a naive version. With `--look FOLDER` it takes the lab at two sizes, in light and dark.
+ * The pictures of the lab: a lost message that heals, beside a naive version, as an animation. The
+ * README has it, so `npm run screenshots` takes it too.
  *
- *     tsx scripts/lab-screenshots.ts [--look FOLDER]
+ *     tsx scripts/lab-screenshots.ts --film FOLDER    the animation alone
+ *     tsx scripts/lab-screenshots.ts --look FOLDER    states at two sizes, in light and dark
  */
 
 import { spawn } from "node:child_process";
@@ -18,11 +19,12 @@ const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const FRAME_MS = 120;
 const HEAL_MS_MAX = 20_000;
 
-const [, , option, lookFolder] = process.argv;
-if (option === "--look" && lookFolder !== undefined) {
+const [, , option = "", folder = ""] = process.argv;
+const chosen = { "--film": pictureLab, "--look": lookAtLab }[option];
+if (chosen && folder !== "") {
   const browser = await launchChromium();
-  mkdirSync(lookFolder, { recursive: true });
-  await withLab((url) => lookAtLab(browser, url, lookFolder));
+  mkdirSync(folder, { recursive: true });
+  await chosen(browser, folder);
   await browser.close();
 }
 
@@ -62,7 +64,11 @@ async function filmLoss(page: Page): Promise<Uint8Array> {
 }
 
 /** Each size and scheme, before a fault, within one, and after it, with a step of the tutorial. */
-async function lookAtLab(browser: Browser, url: string, folder: string): Promise<void> {
+async function lookAtLab(browser: Browser, folder: string): Promise<void> {
+  await withLab((url) => lookAtStates(browser, url, folder));
+}
+
+async function lookAtStates(browser: Browser, url: string, folder: string): Promise<void> {
   for (const [size, width, height] of [
     ["desktop", 1_440, 1_000],
     ["phone", 360, 740],

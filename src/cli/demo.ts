@@ -3,6 +3,7 @@
  * machine has a Valkey server. Otherwise four instances in this process, over one embedded store.
  */
 
+import { existsSync } from "node:fs";
 import type { Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { type RunningServer, startServer } from "../server/server.js";
@@ -12,10 +13,6 @@ import { pageFolder } from "./page-folder.js";
 import { endSoon, untilSignal } from "./signals.js";
 
 const INSTANCES = 4;
-const NO_SERVER = [
-  "  No valkey-server was found, so this demo has no lab in which you can break things.",
-  `  To install it: ${installCommand()}`,
-];
 
 /** `isPlain` leaves the lab out. */
 export async function demo(config: Config, isPlain: boolean): Promise<void> {
@@ -28,7 +25,7 @@ export async function demo(config: Config, isPlain: boolean): Promise<void> {
     return runLab(program, config.port, log);
   }
   const isMissing = !isPlain && config.valkeyUrl === undefined;
-  await showPanes(config, log, isMissing ? NO_SERVER : []);
+  await showPanes(config, log, isMissing ? noServer() : []);
 }
 
 async function showPanes(config: Config, log: Log, notice: readonly string[]): Promise<void> {
@@ -71,6 +68,22 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
   }
 }
 
+function noServer(): string[] {
+  return [
+    "  No valkey-server or redis-server from version 7 on was found on your PATH.",
+    `  With it, this demo is a lab in which you can break things: ${installCommand()}`,
+    "",
+  ];
+}
+
+/** Package managers, and how each installs a server that the store supports. */
+const INSTALLERS = [
+  ["/usr/bin/apt-get", "sudo apt-get install redis-server"],
+  ["/usr/bin/dnf", "sudo dnf install valkey"],
+  ["/usr/bin/pacman", "sudo pacman -S valkey"],
+  ["/sbin/apk", "sudo apk add valkey"],
+] as const;
+
 function installCommand(): string {
-  return process.platform === "darwin" ? "brew install valkey" : "sudo apt-get install valkey-server";
+  return INSTALLERS.find(([program]) => existsSync(program))?.[1] ?? "brew install valkey";
 }

@@ -109,6 +109,8 @@ export interface LabView {
   readonly trials: readonly Trial[];
   /** The work of the lab now. Undefined if it waits for the next button. */
   readonly busy: string | undefined;
+  /** Why the last order was not carried out. */
+  readonly problem: string | undefined;
 }
 
 /** A message on its way, as the lab has seen it on the wire. */

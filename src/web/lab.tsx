@@ -54,7 +54,9 @@ function Lab() {
     </figure>
   );
   const [last] = view.trials;
-  const notice = isLost ? "The demo does not answer. Start it again: npm run demo" : (problem ?? view.busy);
+  const notice = isLost
+    ? "The demo does not answer. Start it again: npm run demo"
+    : (problem ?? view.busy ?? view.problem);
   return (
     <>
       <SiteHeader page="Lab">
@@ -66,7 +68,12 @@ function Lab() {
             {drawing("ours", "SocketScaler")}
             {view.naive && drawing("naive", `Naive: ${NAIVE_NAMES[view.naive.kind]}`)}
           </div>
-          <p class="busy" role="status" data-testid="lab-busy" data-tone={isLost || problem ? "bad" : undefined}>
+          <p
+            class="busy"
+            role="status"
+            data-testid="lab-busy"
+            data-tone={isLost || problem || view.problem ? "bad" : undefined}
+          >
             {notice ?? (last ? summaryOf(last) : "Ready for the first button.")}
           </p>
           <Controls view={view} chosen={chosen} onChoose={setChosen} order={order} />

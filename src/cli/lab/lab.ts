@@ -29,6 +29,7 @@ export class Lab {
   #trials: LabTrial[] = [];
   #trialCount = 0;
   #busy: string | undefined;
+  #problem: string | undefined;
   #orders: Promise<unknown> = Promise.resolve();
   #ordersWaiting = 0;
   #soon: ReturnType<typeof setTimeout> | undefined;
@@ -71,8 +72,13 @@ export class Lab {
     if (this.#ordersWaiting >= ORDERS_MAX) return false;
     this.#ordersWaiting++;
     this.#orders = this.#orders
-      .then(carryOut)
-      .catch((error: unknown) => this.saw(`This did not work: ${error instanceof Error ? error.message : error}.`))
+      .then(() => {
+        this.#problem = undefined;
+        return carryOut();
+      })
+      .catch((error: unknown) => {
+        this.#problem = `This did not work: ${error instanceof Error ? error.message : error}.`;
+      })
       .finally(() => {
         this.#ordersWaiting--;
         this.#busy = undefined;
@@ -131,6 +137,7 @@ export class Lab {
       naive: naive?.kind && { ...naive.view(), kind: naive.kind },
       trials: this.#trials.map((trial) => trial.view()),
       busy: this.#busy,
+      problem: this.#problem,
     };
   }
 

@@ -74,6 +74,7 @@ export class Part {
   resume(): void {
     if (this.state !== "hung") return;
     this.#child?.kill("SIGCONT");
+    this.#heardMs = performance.now();
     this.#set("up");
   }
 

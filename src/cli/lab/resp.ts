@@ -89,6 +89,8 @@ export class Asker {
 
   #open(): Socket {
     if (this.#socket && !this.#socket.destroyed) return this.#socket;
+    // The old connection may not have reported its end yet.
+    this.#giveUp();
     const socket = connect({ port: this.#port, host: "127.0.0.1" });
     this.#socket = socket;
     this.#received = Buffer.alloc(0);
@@ -96,10 +98,13 @@ export class Asker {
     socket.on("error", () => undefined);
     socket.on("data", (data) => this.#read(socket, data));
     socket.on("close", () => {
-      if (this.#socket !== socket) return;
-      for (const { done } of this.#waiting.splice(0)) done(undefined);
+      if (this.#socket === socket) this.#giveUp();
     });
     return socket;
+  }
+
+  #giveUp(): void {
+    for (const { done } of this.#waiting.splice(0)) done(undefined);
   }
 
   #read(socket: Socket, data: Buffer): void {

@@ -17,9 +17,14 @@ const PROGRAMS = ["valkey-server", "redis-server"] as const;
 const READY_MS_MAX = 10_000;
 const ASK_EVERY_MS = 20;
 
-/** The program to start. Undefined if neither is on the PATH. */
+const MAJOR_MIN = 7;
+
+/** The program to start. Undefined if neither is on the PATH in a version that the store supports. */
 export function findServer(): string | undefined {
-  return PROGRAMS.find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
+  return PROGRAMS.find((name) => {
+    const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
+    return Number(/ v=(\d+)/.exec(stdout ?? "")?.[1] ?? 0) >= MAJOR_MIN;
+  });
 }
 
 export class LabServer {

@@ -74,8 +74,10 @@ export function Controls({ view, chosen, onChoose, order }: Props) {
   );
 }
 
-function groupsFor({ ours, servers }: LabView, chosen: number): Readonly<Record<string, readonly Button[]>> {
+function groupsFor({ ours, naive, servers }: LabView, chosen: number): Readonly<Record<string, readonly Button[]>> {
   const state = ours.instances.find(({ number }) => number === chosen)?.state;
+  // A naive server may end by itself.
+  const isDown = [ours, naive].some((side) => side?.instances[chosen - 1]?.state === "down");
   const primary = servers.find(({ role }) => role === "primary");
   const replica = servers.find(({ role }) => role === "replica");
   const instanceDown = state !== "up" && `instance ${chosen} does not run`;
@@ -87,7 +89,7 @@ function groupsFor({ ours, servers }: LabView, chosen: number): Readonly<Record<
       { label: "Storm of clicks", order: { action: "storm" } },
     ],
     Instance: [
-      state === "down"
+      isDown
         ? { label: `Start instance ${chosen} again`, order: { action: "start" } }
         : { label: `Kill instance ${chosen}`, order: { action: "kill" } },
       state === "hung"
