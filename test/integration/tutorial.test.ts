@@ -105,7 +105,6 @@ describe("the tutorial", () => {
     const failing: Step = {
       title: "t",
       scene: "s",
-      exercise: { naive: "island", task: "t" },
       run: () => Promise.resolve({ ...outcome, ourFault: "a click is lost" }),
     };
     const printed: string[] = [];

@@ -1,5 +1,5 @@
 /*
- * Lesson 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its
+ * Step 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its
  * replica lacks. Nothing is left to chance. The instance hangs (SIGSTOP) before the clicks and is
  * killed (SIGKILL) after them. The link from primary to replica is cut before the last clicks.
  */
@@ -11,7 +11,7 @@ import { until } from "../../../test/support/until.js";
 import { start as startVersionNumber } from "../naive/version-number.js";
 import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Lesson } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 import { naiveSystem, ourSystem } from "../systems.js";
 
 const CELLS = 100;

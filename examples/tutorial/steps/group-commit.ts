@@ -1,10 +1,10 @@
-/* Lesson 5: the cost of clicks that travel alone, and of clicks that travel together. */
+/* Step 5: the cost of clicks that travel alone, and of clicks that travel together. */
 
 import { Fleet, type Run } from "../../../bench/load/fleet.js";
 import type { System } from "../../../bench/load/system.js";
 import { ask } from "../../../test/support/resp.js";
 import type { Stage } from "../stage.js";
-import type { Outcome, Lesson } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 import { naiveSystem, ourSystem } from "../systems.js";
 
 const CELLS = 10_000;

@@ -1,5 +1,5 @@
 /*
- * Lesson 3: somebody clicks at the worst moment, while a newcomer's board is on its way. On both
+ * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. On both
  * sides, Valkey's answer to the read is delayed until the click has been committed and the
  * newcomer's instance has received its message.
  */

@@ -1,9 +1,9 @@
-/* Lesson 2: many people click at the same moment, each on a different box. */
+/* Step 2: many people click at the same moment, each on a different box. */
 
 import { start as startJsonArray } from "../naive/json-array.js";
 import { countChecked, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Lesson } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const INSTANCES = 4;
 const HEARD_MS_MAX = 5_000;

@@ -1,11 +1,11 @@
-/* Lesson 4: Pub/Sub loses a message, with its connection or without any error. */
+/* Step 4: Pub/Sub loses a message, with its connection or without any error. */
 
 import { FaultyStore } from "../../../test/support/faulty-store.js";
 import { until } from "../../../test/support/until.js";
 import { start as startBitmap } from "../naive/bitmap.js";
 import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Lesson } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 10;

@@ -1,9 +1,9 @@
-/* Lesson 1: one instance, then two that must show one board. */
+/* Step 1: one instance, then two that must show one board. */
 
 import { start as startIsland } from "../naive/island.js";
 import { countChecked, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Lesson } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 20;
