@@ -7,14 +7,19 @@ import { loadingFrame } from "./scripts/loading-frame.js";
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** What all three documents load. A module outside of both groups is loaded only where it is used. */
+/** What all documents load. A module outside of both groups is loaded only where it is used. */
 const FRAME = {
   name: "frame",
   test: /preact|\/src\/web\/(instance-answers|query|visitor-token|theme)\b|\/src\/protocol\/count\b/,
   priority: 2,
 };
 /** One file compresses better than several. `$initial` leaves out what is imported when needed. */
-const BOARD = { name: "board", tags: ["$initial"], test: /^(?!.*\/src\/web\/(demo|cluster|site-header))/, priority: 1 };
+const BOARD = {
+  name: "board",
+  tags: ["$initial"],
+  test: /^(?!.*\/(docs\/|src\/web\/(demo|cluster|lab|site-header)))/,
+  priority: 1,
+};
 
 /**
  * A bare `import()`. What the app imports later has no stylesheet, and needs no module that is not
@@ -52,8 +57,12 @@ export default defineConfig({
   base: "./",
   plugins: [preact(), loadingFrame(pathOf("src/web")), plainImports, compileHint],
   resolve: {
-    // As `browser` in package.json says of the compiled file.
-    alias: [{ find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") }],
+    alias: [
+      // As `browser` in package.json says of the compiled file.
+      { find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") },
+      // The text of the steps in the lab.
+      { find: /^tutorial\.md(?=\?)/, replacement: pathOf("docs/tutorial.md") },
+    ],
   },
   build: {
     outDir: pathOf("dist/page"),
@@ -61,7 +70,12 @@ export default defineConfig({
     // Every browser that the app supports has modulepreload.
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: [pathOf("src/web/index.html"), pathOf("src/web/demo.html"), pathOf("src/web/cluster.html")],
+      input: [
+        pathOf("src/web/index.html"),
+        pathOf("src/web/demo.html"),
+        pathOf("src/web/cluster.html"),
+        pathOf("src/web/lab.html"),
+      ],
       output: { codeSplitting: { groups: [FRAME, BOARD] } },
     },
   },

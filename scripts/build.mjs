@@ -1,6 +1,6 @@
 /*
  * Builds everything into dist/: the compiled layers, the Lua scripts next to them, the app with its
- * compressed copies, and the package's stylesheet.
+ * compressed copies, the tutorial's naive servers, and the package's stylesheet.
  * With `--if-stale` it builds only if a source is newer than the last build. So `npm start` is
  * quick, and a second terminal does not rebuild under a running instance.
  */
@@ -9,12 +9,15 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { transformSync } from "esbuild";
 import { compressAssets } from "./compress-assets.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stamp = join(root, "dist", ".built");
 const sources = [
   "src",
+  "examples/tutorial/naive",
+  "docs/tutorial.md",
   "scripts/compress-assets.mjs",
   "package-lock.json",
   "tsconfig.base.json",
@@ -33,11 +36,21 @@ mkdirSync(join(root, "dist", "store", "valkey", "scripts"), { recursive: true })
 cpSync(join(root, "src", "store", "valkey", "scripts"), join(root, "dist", "store", "valkey", "scripts"), {
   recursive: true,
 });
+compileNaive(join(root, "examples", "tutorial", "naive"), join(root, "dist", "naive"));
 run("vite", ["build", "--logLevel", "warn"]);
 compressAssets(join(root, "dist", "page"));
 writeFileSync(join(root, "dist", "theme.css"), packageTheme(join(root, "src", "web")));
 writeFileSync(stamp, "");
 process.stderr.write("done\n");
+
+/** The tutorial's naive servers as JavaScript, which the lab of `socketscaler demo` starts. */
+function compileNaive(from, to) {
+  mkdirSync(to, { recursive: true });
+  for (const name of readdirSync(from)) {
+    const { code } = transformSync(readFileSync(join(from, name), "utf8"), { loader: "ts", target: "node20" });
+    writeFileSync(join(to, name.replace(/\.ts$/, ".js")), code);
+  }
+}
 
 /** The stylesheet `socketscaler/theme.css`, which needs no other file. */
 function packageTheme(folder) {

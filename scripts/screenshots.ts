@@ -1,6 +1,6 @@
 /*
  * The pictures of the README, from real runs: clients on one port and on four, a click that
- * reaches four panes, and large boards. It drives Chromium and writes docs/images.
+ * reaches four panes, large boards, and the lab that heals. It drives Chromium and writes docs/images.
  *
  *     npm run screenshots
  */
@@ -9,28 +9,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import gifenc from "gifenc";
 import type { Page } from "playwright-core";
-import { PNG } from "pngjs";
 import { connect } from "../src/client/index.js";
 import { EmbeddedStore } from "../src/store/embedded/embedded-store.js";
 import { HEART } from "../test/support/app-states.js";
 import { launchChromium } from "../test/support/browser.js";
 import { startInstance } from "../test/support/instances.js";
+import { Film } from "./film.js";
+import { pictureLab } from "./lab-screenshots.js";
 import { pictureLargeBoards } from "./large-screenshots.js";
 
-const { GIFEncoder, quantize, applyPalette } = gifenc;
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
 mkdirSync(images, { recursive: true });
-
-const COLORS_MAX = 63;
-
-interface Film {
-  readonly gif: ReturnType<typeof gifenc.GIFEncoder>;
-  palette: number[][] | undefined;
-  /** The palette indexes of the previous picture. */
-  last: Uint8Array | undefined;
-}
 
 const folder = mkdtempSync(join(tmpdir(), "socketscaler-pictures-"));
 const store = await EmbeddedStore.open({ directory: folder });
@@ -61,6 +51,7 @@ await show(page, ports);
 writeFileSync(join(images, "a-click-through-four-panes.gif"), await filmClicks(page));
 
 await pictureLargeBoards(browser, store, images);
+await pictureLab(browser, images);
 
 await browser.close();
 await Promise.all(instances.map((instance) => instance.stop()));
@@ -84,7 +75,7 @@ async function filmClicks(page: Page): Promise<Uint8Array> {
       "position:fixed;z-index:9;width:16px;height:16px;margin:-8px;border-radius:50%;background:rgba(220,60,60,.75);pointer-events:none";
     document.body.append(pointer);
   });
-  const film: Film = { gif: GIFEncoder(), palette: undefined, last: undefined };
+  const film = new Film();
   const moveTo = (x: number, y: number) =>
     page.evaluate(
       ([left, top]) => {
@@ -107,32 +98,11 @@ async function filmClicks(page: Page): Promise<Uint8Array> {
     const end = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
     for (let step = 1; step <= 3; step++) {
       await moveTo(at.x + ((end.x - at.x) * step) / 3, at.y + ((end.y - at.y) * step) / 3);
-      addFrame(film, await page.screenshot(), 90);
+      film.add(await page.screenshot(), 90);
     }
     await page.mouse.click(end.x, end.y);
-    for (let frame = 0; frame < 3; frame++) addFrame(film, await page.screenshot(), frame === 2 ? 600 : 150);
+    for (let frame = 0; frame < 3; frame++) film.add(await page.screenshot(), frame === 2 ? 600 : 150);
     at = end;
   }
-  film.gif.finish();
-  return film.gif.bytes();
-}
-
-/** Adds a picture. After the first, only the changed pixels are added. */
-function addFrame(film: Film, screenshot: Buffer, delay: number): void {
-  const { data, width, height } = PNG.sync.read(screenshot);
-  film.palette ??= [...quantize(data, COLORS_MAX), [0, 0, 0]];
-  const transparentIndex = film.palette.length - 1;
-  const index = applyPalette(data, film.palette.slice(0, -1));
-  const shown = index.slice();
-  film.last?.forEach((color, pixel) => {
-    if (color === index[pixel]) index[pixel] = transparentIndex;
-  });
-  film.last = shown;
-  film.gif.writeFrame(index, width, height, {
-    palette: film.palette,
-    delay,
-    transparent: true,
-    transparentIndex,
-    dispose: 1,
-  });
+  return film.bytes();
 }

@@ -6,8 +6,8 @@
  *     node dist/teaching.js VALKEY_URL CELLS     prints its port
  */
 
-import { startJsonArray } from "../../examples/tutorial/naive/json-array.js";
+import { start } from "../../examples/tutorial/naive/json-array.js";
 import { cells, valkeyUrl } from "./serve.js";
 
-const { url } = await startJsonArray(valkeyUrl, Number(cells));
+const { url } = await start(valkeyUrl, Number(cells));
 process.stdout.write(`port ${new URL(url).port}\n`);

@@ -1,5 +1,6 @@
 /* Plays one step on its own stage and prints the result. */
 
+import type { Exercise } from "./exercise.js";
 import { Missing, Stage } from "./stage.js";
 import type { Step } from "./step.js";
 import { heading, table } from "./table.js";
@@ -12,17 +13,20 @@ interface Performance {
   readonly print: (text: string) => void;
   /** Reports progress. */
   readonly tell: (line: string) => void;
+  /** The learner's server, which is to pass. */
+  readonly exercise?: Exercise | undefined;
 }
 
-/** True if SocketScaler kept its promises. */
-export async function perform(step: Step, { isQuick, print, tell }: Performance): Promise<boolean> {
+/** True if SocketScaler kept its promises, and the learner's server too if there is one. */
+export async function perform(step: Step, { isQuick, print, tell, exercise }: Performance): Promise<boolean> {
   print(heading(step));
-  const stage = new Stage(isQuick, tell);
+  const stage = new Stage(isQuick, tell, exercise);
   const startMs = performance.now();
   try {
     const outcome = await Promise.race([step.run(stage), tooLate(stage)]);
-    print(`\n${table(outcome, step.other)}  (${((performance.now() - startMs) / 1_000).toFixed(1)} s)\n`);
-    return outcome.ourFault === undefined;
+    const side = exercise ? "yours" : step.other;
+    print(`\n${table(outcome, side)}  (${((performance.now() - startMs) / 1_000).toFixed(1)} s)\n`);
+    return outcome.ourFault === undefined && (!exercise || outcome.naiveFault === undefined);
   } catch (error) {
     print(`\n${error instanceof Missing || !(error instanceof Error) ? error : error.stack}\n`);
     return false;

@@ -14,6 +14,8 @@ import { type LocalInstance, startInstance } from "../../test/support/instances.
 import { TcpProxy } from "../../test/support/tcp-proxy.js";
 import { until } from "../../test/support/until.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
+import type { Exercise, StartNaive } from "./exercise.js";
+import type { NaiveInstance } from "./naive/web-server.js";
 
 /** Something is missing on this machine; the message says what to do. */
 export class Missing extends Error {}
@@ -28,8 +30,12 @@ export class Stage {
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
   };
 
-  constructor(isQuick: boolean, tell: (line: string) => void) {
+  /** The learner's server, which plays the part of the naive one. */
+  readonly exercise: Exercise | undefined;
+
+  constructor(isQuick: boolean, tell: (line: string) => void, exercise?: Exercise) {
     this.isQuick = isQuick;
+    this.exercise = exercise;
     this.tell = tell;
     // Processes then end by themselves (bench/load/processes.ts), but their files remain.
     process.on("exit", this.#sweep);
@@ -61,6 +67,17 @@ export class Stage {
     const proxy = await TcpProxy.start(target.port);
     this.after(() => proxy.close());
     return proxy;
+  }
+
+  /** An instance of a naive version in this process, or of the learner's. */
+  open<Instance extends NaiveInstance>(
+    start: StartNaive<Instance>,
+    valkeyUrl: string,
+    cells: number,
+  ): Promise<Instance> {
+    // An exercise keeps what its original exports and returns.
+    const chosen = this.exercise ? (this.exercise.start as StartNaive<Instance>) : start;
+    return this.naive(chosen(valkeyUrl, cells));
   }
 
   /** Closes an instance of a naive version after the step. */

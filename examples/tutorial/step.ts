@@ -24,3 +24,13 @@ export interface Step {
   readonly other?: string;
   readonly run: (stage: Stage) => Promise<Outcome>;
 }
+
+/** A step of the tutorial, which ends with an exercise. */
+export interface Lesson extends Step {
+  readonly exercise: {
+    /** The naive server to start from, by the name of its file. */
+    readonly naive: string;
+    /** Lines of at most 90 characters. */
+    readonly task: string;
+  };
+}

@@ -8,12 +8,18 @@ import { BITS_KEY } from "./naive/bitmap.js";
 
 const NAIVE = program("examples/tutorial/naive/serve.ts");
 
-export const naiveSystem: System = {
-  ...teaching,
-  name: "naive",
-  args: (valkey, cells) => [...NAIVE, valkey.url, String(cells)],
-  stored: bitmapUnder(BITS_KEY),
-};
+/** `exercise` is the file of a learner's server, which takes the place of bitmap.ts. */
+export function naiveSystem(exercise?: string): System {
+  // The learner's file is TypeScript, whatever this program is.
+  const loader = exercise === undefined ? [] : ["--import", "tsx"];
+  const more = exercise === undefined ? [] : [exercise];
+  return {
+    ...teaching,
+    name: "naive",
+    args: (valkey, cells) => [...loader, ...NAIVE, valkey.url, String(cells), ...more],
+    stored: bitmapUnder(BITS_KEY),
+  };
+}
 
 /** Runs from the sources, so no build is needed. */
 export function ourSystem(cells: number): System {

@@ -1,8 +1,9 @@
 /*
- * `socketscaler demo`: four instances on four ports, to show scaling on one machine. They share
- * only the store: the embedded store of this process or, with VALKEY_URL, Valkey.
+ * `socketscaler demo`: a lab of four instances over Valkey that can be broken (lab/), if this
+ * machine has a Valkey server. Otherwise four instances in this process, over one embedded store.
  */
 
+import { existsSync } from "node:fs";
 import type { Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { type RunningServer, startServer } from "../server/server.js";
@@ -13,8 +14,21 @@ import { endSoon, untilSignal } from "./signals.js";
 
 const INSTANCES = 4;
 
-export async function demo(config: Config): Promise<void> {
+/** `isPlain` leaves the lab out. */
+export async function demo(config: Config, isPlain: boolean): Promise<void> {
   const log = createLog(config.logLevel === "info" ? "warn" : config.logLevel);
+  const { findServer } = await import("./lab/servers.js");
+  // A Valkey that is named is somebody's own, which the lab must not break.
+  const program = isPlain || config.valkeyUrl !== undefined ? undefined : findServer();
+  if (program !== undefined) {
+    const { runLab } = await import("./lab/run-lab.js");
+    return runLab(program, config.port, log);
+  }
+  const isMissing = !isPlain && config.valkeyUrl === undefined;
+  await showPanes(config, log, isMissing ? noServer() : []);
+}
+
+async function showPanes(config: Config, log: Log, notice: readonly string[]): Promise<void> {
   const servers: RunningServer[] = [];
   const stores: Store[] = [];
   try {
@@ -23,6 +37,7 @@ export async function demo(config: Config): Promise<void> {
     process.stdout.write(
       [
         "",
+        ...notice,
         "  Four instances with the same board are running:",
         ...servers.map(({ url }) => `    ${url}`),
         "",
@@ -51,4 +66,24 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
     const name = `instance ${index + 1}`;
     servers.push(await startServer({ config: { ...config, port, name }, store, log, pageFolder, demoUrls }));
   }
+}
+
+function noServer(): string[] {
+  return [
+    "  No valkey-server or redis-server from version 7 on was found on your PATH.",
+    `  With it, this demo is a lab in which you can break things: ${installCommand()}`,
+    "",
+  ];
+}
+
+/** Package managers, and how each installs a server that the store supports. */
+const INSTALLERS = [
+  ["/usr/bin/apt-get", "sudo apt-get install redis-server"],
+  ["/usr/bin/dnf", "sudo dnf install valkey"],
+  ["/usr/bin/pacman", "sudo pacman -S valkey"],
+  ["/sbin/apk", "sudo apk add valkey"],
+] as const;
+
+function installCommand(): string {
+  return INSTALLERS.find(([program]) => existsSync(program))?.[1] ?? "brew install valkey";
 }

@@ -38,10 +38,17 @@ command("serve", "Run one instance, or several with --workers", async (config) =
   const { serve } = await import("./serve.js");
   return serve(config);
 });
-command("demo", "Run four instances on four ports (8000 to 8003) in one process", async (config) => {
+command("demo", "Run a lab of four instances over Valkey that you can break", async (config, { plain }) => {
   const { demo } = await import("./demo.js");
-  return demo(config);
-});
+  return demo(config, plain === true);
+}).option("--plain", "Four instances in one process, with all options, instead of the lab, which uses only --port");
+program
+  .command("lab-process <options>", { hidden: true })
+  .description("Run one server of the lab; the demo starts it")
+  .action(async (options: string) => {
+    const { labProcess } = await import("./lab/lab-process.js");
+    return labProcess(options);
+  });
 command("doctor", "Check the configured store and the instances at the given URLs", async (config, { args }) => {
   const { doctor } = await import("./doctor.js");
   return doctor(config, args);
@@ -86,6 +93,7 @@ try {
 /** Arguments and options of a command that are not in OPTIONS. */
 interface Choice extends TransferChoice {
   readonly args: readonly string[];
+  readonly plain?: boolean | undefined;
 }
 
 function command(
@@ -111,9 +119,16 @@ function command(
       const value: unknown = command.getOptionValue(attributeOf(option.env));
       if (typeof value === "string") flags[option.env] = value;
     }
-    const { board = "", out, fromPage = "0" } = command.opts<Partial<Choice>>();
+    const { board = "", out, fromPage = "0", plain } = command.opts<Partial<Choice>>();
     isServing = name === "serve" || name === "demo";
-    return run(readConfig(flags satisfies Flags, process.env), { board, out, fromPage, file: args[0] ?? "", args });
+    return run(readConfig(flags satisfies Flags, process.env), {
+      board,
+      out,
+      fromPage,
+      plain,
+      file: args[0] ?? "",
+      args,
+    });
   });
 }
 

@@ -108,7 +108,7 @@ describe("socketscaler", () => {
 async function runDemo(t: TestContext, withValkey: boolean): Promise<void> {
   const valkey = withValkey ? await startServer() : undefined;
   t.after(() => valkey?.stop());
-  const env = valkey ? { VALKEY_URL: valkey.url } : { DATA_DIR: temporaryFolder(t) };
+  const env = valkey ? { VALKEY_URL: valkey.url } : { DATA_DIR: temporaryFolder(t), PATH: temporaryFolder(t) };
   const demo = startCommand(["demo"], { PORT: "0", HOST: "127.0.0.1", ...env });
   t.after(() => demo.kill("SIGKILL"));
   let output = "";
@@ -116,6 +116,8 @@ async function runDemo(t: TestContext, withValkey: boolean): Promise<void> {
     output += chunk;
   });
   await until("the demo says that it runs", () => output.includes("Ctrl+C"));
+  // Without a server to start, the demo has no lab, and says how to get it.
+  assert.equal(/No valkey-server .*\n.*lab.* (sudo|brew) \w/.test(output), valkey === undefined, output);
   const urls = Array.from(output.matchAll(/^ {4}http:\/\/localhost:(\d+)/gm), ([, port]) => `http://127.0.0.1:${port}`);
   assert.equal(urls.length, 4);
   assert.equal(new Set(urls).size, 4);

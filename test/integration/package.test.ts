@@ -143,7 +143,7 @@ describe("the package", () => {
     // React is the app's own, and need not be there for the rest.
     assert.ok(!existsSync(join(folder, "node_modules/react")), "the package brings React along");
     useWithReact(folder);
-    const demo = spawn("npx", ["socketscaler", "demo", "--port", "0", "--host", "127.0.0.1"], {
+    const demo = spawn("npx", ["socketscaler", "demo", "--plain", "--port", "0", "--host", "127.0.0.1"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "inherit"],
       detached: true,

@@ -3,8 +3,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { perform } from "../../examples/tutorial/perform.js";
 import { Stage } from "../../examples/tutorial/stage.js";
 import type { Step } from "../../examples/tutorial/step.js";
@@ -14,8 +17,28 @@ import { program } from "../support/program.js";
 const MAIN = program("examples/tutorial/main.ts");
 const silently = { isQuick: true, tell: () => undefined };
 
-async function run(...args: string[]) {
-  const child = spawn(process.execPath, [...MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** Inside the repository, so that the exercise finds its packages. */
+const scratch = fileURLToPath(new URL("../../.tmp", import.meta.url));
+const run = (...args: string[]) => runProgram(MAIN, args);
+/** As `npm run tutorial` does it: a learner's file is TypeScript. */
+const runFromSource = (...args: string[]) => runProgram(["--import", "tsx", "examples/tutorial/main.ts"], args);
+
+/** The exercise of step 2, done: the bits in a bitmap, which SETBIT changes in one step. */
+function solve(code: string): string {
+  return code
+    .replace(
+      /const text = await redis.get\(KEY\);\n.*\n/,
+      () =>
+        "const bytes = (await redis.getBuffer(KEY)) ?? Buffer.alloc(0);\n return Array.from({ length: cells }, (_, cell) => ((bytes[cell >> 3] ?? 0) & (128 >> (cell & 7))) !== 0);\n",
+    )
+    .replace(/const state = await readState\(\);\n.*\n.*\n/, () => "await redis.setbit(KEY, index, value ? 1 : 0);\n");
+}
+
+async function runProgram(program: readonly string[], args: readonly string[]) {
+  const child = spawn(process.execPath, [...program, ...args], {
+    cwd: join(scratch, ".."),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   return { stdout, stderr, code };
 }
@@ -42,6 +65,32 @@ describe("the tutorial", () => {
     assert.match(stdout, /naive +SocketScaler/);
     assert.match(stdout, /boxes checked in Valkey at the end +\d+ of 40 +40 of 40/);
     assert.match(stderr, /· 40 people and 4 naive instances/);
+  });
+
+  test("an exercise is a copy of the naive server: it fails as it is, and passes once it is right", async (t) => {
+    mkdirSync(scratch, { recursive: true });
+    const folder = mkdtempSync(join(scratch, "exercises-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "step-2.ts");
+    const started = await run("2", "--start", "--in", folder);
+    assert.equal(started.code, 0, started.stderr);
+    assert.match(started.stdout, /Made .*step-2\.ts\n\nThe task: keep all clicks/);
+    const made = readFileSync(file, "utf8");
+    const [untouched, solved] = [made, solve(made)];
+    assert.notEqual(untouched, solved);
+    for (const [code, text, shown] of [
+      [1, untouched, /yours: ✗ \d+ acknowledged clicks were lost/],
+      [0, solved, /yours: ✓ passed/],
+    ] as const) {
+      writeFileSync(file, text);
+      const played = await runFromSource("2", "--exercise", "--quick", "--in", folder);
+      assert.match(played.stdout, shown, played.stderr);
+      assert.equal(played.code, code);
+    }
+    // A learner's work is never overwritten.
+    assert.match((await run("2", "--start", "--in", folder)).stdout, /Already there/);
+    assert.equal(readFileSync(file, "utf8"), solved);
+    assert.equal((await run("3", "--exercise", "--in", folder)).code, 2);
   });
 
   test("the command names the steps, and refuses one that there is not", async () => {

@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
   judge: ["protocol", "bench"],
-  cli: ["board", "protocol", "store", "server", "bench", "judge"],
+  cli: ["board", "protocol", "store", "server", "client", "bench", "judge"],
 };
 
 /**
@@ -93,7 +93,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
       "server/attach-boards.ts",
     ],
   },
-  "socket.io-client": { files: ["client/socketio-link.ts", "judge/teaching.ts"] },
+  "socket.io-client": { files: ["client/socketio-link.ts", "judge/teaching.ts", "cli/lab/naive-browser.ts"] },
   ws: {
     files: [
       "server/lane/lane.ts",

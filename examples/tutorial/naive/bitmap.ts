@@ -14,12 +14,12 @@ import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServe
 export const BITS_KEY = "bits";
 const CHANNEL = "changes";
 
-interface BitmapInstance extends NaiveInstance {
+export interface BitmapInstance extends NaiveInstance {
   readonly bitmap: Bitmap;
 }
 
-export async function startBitmap(valkeyUrl: string, cells: number): Promise<BitmapInstance> {
-  const { io, url, close } = await openWebServer();
+export async function start(valkeyUrl: string, cells: number, port = 0): Promise<BitmapInstance> {
+  const { io, url, close } = await openWebServer(port);
   const bitmap = new Bitmap(valkeyUrl, cells);
   io.on("connection", async (socket) => {
     socket.on("checkbox-update", async ({ index, value }: CheckboxUpdate, acknowledge?: Acknowledge) => {

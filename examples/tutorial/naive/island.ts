@@ -5,8 +5,9 @@
 
 import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServer } from "./web-server.js";
 
-export async function startIsland(cells: number): Promise<NaiveInstance> {
-  const { app, io, url, close } = await openWebServer();
+/** It has no use for Valkey. */
+export async function start(_valkeyUrl: string, cells: number, port = 0): Promise<NaiveInstance> {
+  const { app, io, url, close } = await openWebServer(port);
   const state: boolean[] = new Array(cells).fill(false);
   app.get("/state", (_, response) => void response.json({ state }));
   io.on("connection", (socket) => {

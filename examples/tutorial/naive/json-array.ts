@@ -13,8 +13,8 @@ import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServe
 const KEY = "checkboxes";
 const CHANNEL = "server:broker";
 
-export async function startJsonArray(valkeyUrl: string, cells: number): Promise<NaiveInstance> {
-  const { app, io, url, close } = await openWebServer();
+export async function start(valkeyUrl: string, cells: number, port = 0): Promise<NaiveInstance> {
+  const { app, io, url, close } = await openWebServer(port);
   const address = valkeyUrl.replace(/^valkey:/, "redis:");
   const [redis, publisher, subscriber] = [new Redis(address), new Redis(address), new Redis(address)];
 

@@ -1,11 +1,14 @@
 /*
- * The naive version of steps 3 to 6 as a process of its own, to kill or to measure.
+ * The naive version of steps 3 to 6 as a process of its own, to kill or to measure. A file takes
+ * its place: the learner's server.
  *
- *     tsx examples/tutorial/naive/serve.ts VALKEY_URL CELLS     prints its port
+ *     tsx examples/tutorial/naive/serve.ts VALKEY_URL CELLS [FILE]     prints its port
  */
 
-import { startBitmap } from "./bitmap.js";
+import { pathToFileURL } from "node:url";
+import * as bitmap from "./bitmap.js";
 
-const [, , valkeyUrl = "", cells = "0"] = process.argv;
-const { url } = await startBitmap(valkeyUrl, Number(cells));
+const [, , valkeyUrl = "", cells = "0", file] = process.argv;
+const { start }: Pick<typeof bitmap, "start"> = file ? await import(pathToFileURL(file).href) : bitmap;
+const { url } = await start(valkeyUrl, Number(cells));
 process.stdout.write(`port ${new URL(url).port}\n`);

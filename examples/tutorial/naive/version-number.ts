@@ -17,8 +17,8 @@ const COMMIT = `
   redis.call("SETBIT", KEYS[2], ARGV[1], ARGV[2])
   redis.call("PUBLISH", ARGV[3], version .. "," .. ARGV[1] .. "," .. ARGV[2])`;
 
-export async function startVersionNumber(valkeyUrl: string, cells: number): Promise<NaiveInstance> {
-  const { io, url, close } = await openWebServer();
+export async function start(valkeyUrl: string, cells: number, port = 0): Promise<NaiveInstance> {
+  const { io, url, close } = await openWebServer(port);
   const address = valkeyUrl.replace(/^valkey:/, "redis:");
   const [redis, subscriber] = [new Redis(address), new Redis(address)];
   const held = { version: 0, state: new Array<boolean>(cells).fill(false) };
@@ -51,6 +51,7 @@ export async function startVersionNumber(valkeyUrl: string, cells: number): Prom
   await subscriber.subscribe(CHANNEL);
   return {
     url,
+    version: () => held.version,
     close: async () => {
       await close();
       for (const connection of [redis, subscriber]) connection.disconnect();

@@ -5,8 +5,11 @@ import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { Server } from "socket.io";
 
+/** Every naive version starts by `start(valkeyUrl, cells, port)`. */
 export interface NaiveInstance {
   readonly url: string;
+  /** The number of its last change, if it counts them. */
+  version?(): number;
   close(): Promise<void>;
 }
 
@@ -23,11 +26,12 @@ export interface CheckboxUpdate {
 
 export type Acknowledge = (answer: { readonly ok: true }) => void;
 
-export async function openWebServer(): Promise<WebServer> {
+/** `port` 0 is any free port. */
+export async function openWebServer(port: number): Promise<WebServer> {
   const app = express();
   const http = createServer(app);
   const io = new Server(http);
-  http.listen(0, "127.0.0.1");
+  http.listen(port, "127.0.0.1");
   await once(http, "listening");
   const address = http.address();
   if (address === null || typeof address === "string") throw new Error("no port");

@@ -8,34 +8,47 @@ import type { System } from "../../../bench/load/system.js";
 import { Link } from "../../../test/support/link.js";
 import { ask } from "../../../test/support/resp.js";
 import { until } from "../../../test/support/until.js";
-import { startVersionNumber } from "../naive/version-number.js";
+import { start as startVersionNumber } from "../naive/version-number.js";
 import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Step } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 import { naiveSystem, ourSystem } from "../systems.js";
 
 const CELLS = 100;
 const CLICKS = 10;
 const LOOK_MS = 3_000;
 
-export const failover: Step = {
+export const failover: Lesson = {
   title: "Failover",
   scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is then killed. Later, Valkey's primary is killed while it holds ${CLICKS} clicks that its replica lacks.`,
   run: async (stage) => {
+    if (stage.exercise) return judgeForks(...(await forks(stage)));
     stage.tell("two naive instances behind a balancer; one of them is killed …");
-    const naive = await killInstance(stage, naiveSystem, (url) => plainPerson(stage, url, CELLS, true));
+    const naive = await killInstance(stage, naiveSystem(), (url) => plainPerson(stage, url, CELLS, true));
     stage.tell("the same with SocketScaler …");
     const ours = await killInstance(stage, ourSystem(CELLS), (url) => libraryPerson(stage, url));
-    stage.tell("a primary with a replica, and naive instances that count versions; the primary is killed …");
-    const naiveFork = await killPrimary(stage, async (url) => {
-      const instance = await stage.naive(startVersionNumber(url, CELLS));
-      return plainPerson(stage, instance.url, CELLS, true);
-    });
-    stage.tell("the same with SocketScaler …");
-    const oursFork = await killPrimary(stage, async (url) => libraryPerson(stage, (await stage.ours(url, CELLS)).url));
+    const [naiveFork, oursFork] = await forks(stage);
     return judge({ ...naive, ...naiveFork }, { ...ours, ...oursFork });
   },
+  exercise: {
+    naive: "version-number",
+    task: `show the history that survived, after a failover to a replica that lacked the last changes.
+The same version may mean another history. Give each change something that tells them apart.
+Only the second half of the step is played: clients that do not send again cannot pass the first.`,
+  },
 };
+
+/** The death of the primary, for the naive version and for ours. */
+async function forks(stage: Stage): Promise<[naive: Fork, ours: Fork]> {
+  stage.tell("a primary with a replica, and naive instances that count versions; the primary is killed …");
+  const naive = await killPrimary(stage, async (url) => {
+    const instance = await stage.open(startVersionNumber, url, CELLS);
+    return plainPerson(stage, instance.url, CELLS, true);
+  });
+  stage.tell("the same with SocketScaler …");
+  const ours = await killPrimary(stage, async (url) => libraryPerson(stage, (await stage.ours(url, CELLS)).url));
+  return [naive, ours];
+}
 
 interface Takeover {
   /** Clicks made while the instance hung that are in the store at the end. */
@@ -131,6 +144,24 @@ function difference(one: Person, other: Person): number {
   return range(0, CELLS).filter((cell) => shown[cell] !== right[cell]).length;
 }
 
+function judgeForks(naive: Fork, ours: Fork): Outcome {
+  const row = (what: string, read: (fork: Fork) => number) => ({
+    what,
+    naive: String(read(naive)),
+    ours: String(read(ours)),
+  });
+  const faultOf = ({ wrong, wrongLater }: Fork) =>
+    wrong + wrongLater === 0 ? undefined : "the screen stays on a history that no longer exists";
+  return {
+    rows: [
+      row("primary killed: wrong boxes on the screen", ({ wrong }) => wrong),
+      row("… and after the next click", ({ wrongLater }) => wrongLater),
+    ],
+    naiveFault: faultOf(naive),
+    ourFault: faultOf(ours),
+  };
+}
+
 function judge(naive: Takeover & Fork, ours: Takeover & Fork): Outcome {
   type Side = Takeover & Fork;
   const row = (what: string, show: (side: Side) => string) => ({ what, naive: show(naive), ours: show(ours) });
@@ -142,8 +173,7 @@ function judge(naive: Takeover & Fork, ours: Takeover & Fork): Outcome {
       row("… time until the screen shows what Valkey has", ({ backMs }) =>
         backMs === undefined ? `not within ${LOOK_MS} ms` : `${backMs.toFixed(0)} ms`,
       ),
-      row("primary killed: wrong boxes on the screen", ({ wrong }) => String(wrong)),
-      row("… and after the next click", ({ wrongLater }) => String(wrongLater)),
+      ...judgeForks(naive, ours).rows,
     ],
     naiveFault: isRight(naive)
       ? undefined

@@ -10,16 +10,16 @@ import type { Position } from "../../../src/board/position.js";
 import { connect } from "../../../src/client/index.js";
 import { FaultyStore } from "../../../test/support/faulty-store.js";
 import { until } from "../../../test/support/until.js";
-import { startBitmap } from "../naive/bitmap.js";
+import { start as startBitmap } from "../naive/bitmap.js";
 import { type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Step } from "../step.js";
+import type { Lesson } from "../step.js";
 
 const CELLS = 100;
 /** Extra time for a screen to become right. */
 const GRACE_MS = 1_000;
 
-export const joinRace: Step = {
+export const joinRace: Lesson = {
   title: "The join race",
   scene: "Newcomers open the board one by one. While a board is on its way to a newcomer, somebody clicks a box.",
   run: async (stage) => {
@@ -43,6 +43,12 @@ export const joinRace: Step = {
       ourFault: isRight(ours) ? undefined : "a newcomer lacks a click",
     };
   },
+  exercise: {
+    naive: "bitmap",
+    task: `let no newcomer miss a click that is made while they join.
+Keep the line \`await this.answered()\` in \`read\`: with it the scene makes Valkey's answer late.
+The board that you send may be older than the changes that the newcomer has heard.`,
+  },
 };
 
 /** The number of newcomers whose screen lacks the click that was made while they joined. */
@@ -53,8 +59,8 @@ export interface Lacking {
 
 async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
   const valkey = await stage.valkey();
-  const here = await stage.naive(startBitmap(valkey.url, CELLS));
-  const elsewhere = await stage.naive(startBitmap(valkey.url, CELLS));
+  const here = await stage.open(startBitmap, valkey.url, CELLS);
+  const elsewhere = await stage.open(startBitmap, valkey.url, CELLS);
   const witness = await plainPerson(stage, here.url, CELLS, true);
   const clicker = await plainPerson(stage, elsewhere.url, CELLS, true);
   const people: Person[] = [];

@@ -1,14 +1,14 @@
 /* Step 2: many people click at the same moment, each on a different box. */
 
-import { startJsonArray } from "../naive/json-array.js";
+import { start as startJsonArray } from "../naive/json-array.js";
 import { countChecked, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Step } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const INSTANCES = 4;
 const HEARD_MS_MAX = 5_000;
 
-export const lostUpdate: Step = {
+export const lostUpdate: Lesson = {
   title: "The lost update",
   scene: `People click at the same moment, each on a different box, through ${INSTANCES} instances.`,
   run: async (stage) => {
@@ -17,10 +17,15 @@ export const lostUpdate: Step = {
     const open = (start: (url: string) => Promise<{ url: string }>, index: number) =>
       Promise.all(range(0, INSTANCES).map(() => start(valkeys[index]?.url ?? "")));
     stage.tell(`${people} people and ${INSTANCES} naive instances …`);
-    const naive = await play(stage, people, await open((url) => stage.naive(startJsonArray(url, people)), 0));
+    const naive = await play(stage, people, await open((url) => stage.open(startJsonArray, url, people), 0));
     stage.tell(`${people} people and ${INSTANCES} instances of SocketScaler …`);
     const ours = await play(stage, people, await open((url) => stage.ours(url, people), 1));
     return judge(people, naive, ours);
+  },
+  exercise: {
+    naive: "json-array",
+    task: `keep all clicks of people who click at the same moment.
+Read and change the state in one step, at the place where it is. GET /state must show it.`,
   },
 };
 

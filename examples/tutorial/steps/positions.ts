@@ -2,10 +2,10 @@
 
 import { FaultyStore } from "../../../test/support/faulty-store.js";
 import { until } from "../../../test/support/until.js";
-import { startBitmap } from "../naive/bitmap.js";
+import { start as startBitmap } from "../naive/bitmap.js";
 import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Step } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 10;
@@ -14,7 +14,7 @@ const LOOK_MS = 3_000;
 /** One click that is lost without an error, and one more that arrives. */
 const [LOST, NEXT] = [50, 60];
 
-export const positions: Step = {
+export const positions: Lesson = {
   title: "Positions",
   scene: `Pub/Sub delivers at most once. An instance is cut off from Valkey while ${CLICKS} boxes are clicked elsewhere; later one more message is lost without any error.`,
   run: async (stage) => {
@@ -23,6 +23,13 @@ export const positions: Step = {
     stage.tell("two instances of SocketScaler, one of them behind such a link …");
     const ours = await play(stage, openOurs);
     return judge(naive, ours);
+  },
+  exercise: {
+    naive: "bitmap",
+    task: `notice what was missed, and repair it within three seconds.
+Keep \`lose\` in \`subscribe\`: with it the scene loses a message. Number the changes, compare the
+number of each message with the one that you expect, and compare with Valkey when nothing comes.
+The event "state" sends all clients the whole board.`,
   },
 };
 
@@ -35,7 +42,7 @@ interface Forgetful {
 type Open = (stage: Stage, valkeyUrl: string) => Promise<Forgetful>;
 
 const openNaive: Open = async (stage, valkeyUrl) => {
-  const { url, bitmap } = await stage.naive(startBitmap(valkeyUrl, CELLS));
+  const { url, bitmap } = await stage.open(startBitmap, valkeyUrl, CELLS);
   const person = await plainPerson(stage, url, CELLS, true);
   const loseMessages = (isLosing: boolean) => {
     bitmap.lose = () => isLosing;
@@ -92,6 +99,11 @@ async function play(stage: Stage, open: Open): Promise<Repair> {
   return { repaired: clicked(), repairMs, silentMs, wrong };
 }
 
+function faultOf({ wrong, repaired, silentMs }: Repair): string | undefined {
+  if (wrong > 0) return `${wrong} boxes stay wrong, and nobody knows`;
+  return repaired < CLICKS || silentMs === undefined ? "a screen became right only with later clicks" : undefined;
+}
+
 function judge(naive: Repair, ours: Repair): Outcome {
   const row = (what: string, show: (repair: Repair) => string) => ({ what, naive: show(naive), ours: show(ours) });
   const time = (ms: number | undefined) => (ms === undefined ? `not within ${LOOK_MS} ms` : `${ms.toFixed(0)} ms`);
@@ -102,7 +114,7 @@ function judge(naive: Repair, ours: Repair): Outcome {
       row("one message lost, no other clicks: shown after", ({ silentMs }) => time(silentMs)),
       row("wrong boxes at the end, after more clicks", ({ wrong }) => String(wrong)),
     ],
-    naiveFault: naive.wrong > 0 ? `${naive.wrong} boxes stay wrong, and nobody knows` : undefined,
+    naiveFault: faultOf(naive),
     ourFault: ours.wrong > 0 || ours.silentMs === undefined ? "a lost message was not repaired" : undefined,
   };
 }

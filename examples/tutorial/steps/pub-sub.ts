@@ -1,24 +1,30 @@
 /* Step 1: one instance, then two that must show one board. */
 
-import { startIsland } from "../naive/island.js";
+import { start as startIsland } from "../naive/island.js";
 import { countChecked, type Person, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
-import type { Outcome, Step } from "../step.js";
+import type { Lesson, Outcome } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 20;
 const LOOK_MS = 2_000;
 
-export const pubSub: Step = {
+export const pubSub: Lesson = {
   title: "One instance, then two",
   scene: `Ann clicks ${CLICKS} boxes. Ben is connected to the same instance, Cleo to another one.`,
   run: async (stage) => {
-    stage.tell("two naive instances, each with its board in memory …");
-    const naive = await play(stage, [await stage.naive(startIsland(CELLS)), await stage.naive(startIsland(CELLS))]);
-    stage.tell("a Valkey, and two instances of SocketScaler …");
     const valkey = await stage.valkey();
+    const open = () => stage.open(startIsland, valkey.url, CELLS);
+    stage.tell("two naive instances, each with its board in memory …");
+    const naive = await play(stage, [await open(), await open()]);
+    stage.tell("a Valkey, and two instances of SocketScaler …");
     const ours = await play(stage, [await stage.ours(valkey.url, CELLS), await stage.ours(valkey.url, CELLS)]);
     return judge(naive, ours);
+  },
+  exercise: {
+    naive: "island",
+    task: `make two instances show one board.
+Keep the state in Valkey and announce each change with PUBLISH. The clients must not change.`,
   },
 };
 

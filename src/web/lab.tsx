@@ -1,0 +1,150 @@
+/* The lab: a cluster on this machine, drawn while it works, with buttons that break it. */
+
+import { render } from "preact";
+import { useCallback, useEffect, useState } from "preact/hooks";
+import type { Hop, LabOrder, LabView, SideView } from "../protocol/lab.js";
+import { Controls, NAIVE_NAMES } from "./lab/controls.js";
+import { Drawing, type Drawn } from "./lab/drawing.js";
+import { SHOWN_AT, stageMs } from "./lab/motion.js";
+import { followReports, sendOrder } from "./lab/orders.js";
+import { Positions, Results, summaryOf } from "./lab/results.js";
+import { Tutorial } from "./lab/tutorial.js";
+import { SiteHeader } from "./site-header.js";
+
+const NO_HOPS: readonly Hop[] = [];
+
+function Lab() {
+  const [view, setView] = useState<LabView>();
+  const [late, setLate] = useState<Late>();
+  const [hops, setHops] = useState(NO_HOPS);
+  const [isLost, setLost] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  const [chosen, setChosen] = useState(2);
+  const [step, setStep] = useState<number | undefined>(stepInAddress);
+  useEffect(
+    () =>
+      followReports(({ view: next, hops: seen }) => {
+        if (seen) setHops(seen);
+        if (!next) return;
+        setView(next);
+        for (const [part, stage] of Object.entries(SHOWN_AT)) {
+          setTimeout(() => setLate((before) => ({ ...(before ?? shownAll(next)), [part]: next })), stageMs(stage));
+        }
+      }, setLost),
+    [],
+  );
+  const order = useCallback(async (what: LabOrder) => setProblem(await sendOrder(what)), []);
+  if (!view || !late) return <p class="loading">Loading …</p>;
+  const open = (number: number | undefined) => {
+    history.replaceState(undefined, "", number === undefined ? location.pathname : `#step-${number}`);
+    setStep(number);
+  };
+  const drawing = (side: "ours" | "naive", title: string) => (
+    <figure>
+      <figcaption>{title}</figcaption>
+      <Drawing
+        side={side}
+        title={title}
+        drawn={drawnOf(side, view, late)}
+        hops={hops}
+        chosen={chosen}
+        onChoose={setChosen}
+        onClick={(target, cell) => order({ action: "click", target, cell, side })}
+      />
+    </figure>
+  );
+  const [last] = view.trials;
+  const notice = isLost
+    ? "The demo does not answer. Start it again: npm run demo"
+    : (problem ?? view.busy ?? view.problem);
+  return (
+    <>
+      <SiteHeader page="Lab">
+        <p>Real processes on this machine. Break them, and watch what happens.</p>
+      </SiteHeader>
+      <main class="lab">
+        <div class="stage">
+          <div class={view.naive ? "drawings both" : "drawings"}>
+            {drawing("ours", "SocketScaler")}
+            {view.naive && drawing("naive", `Naive: ${NAIVE_NAMES[view.naive.kind]}`)}
+          </div>
+          <p
+            class="busy"
+            role="status"
+            data-testid="lab-busy"
+            data-tone={isLost || problem || view.problem ? "bad" : undefined}
+          >
+            {notice ?? (last ? summaryOf(last) : "Ready for the first button.")}
+          </p>
+          <Controls view={view} chosen={chosen} onChoose={setChosen} order={order} />
+          <Positions view={view} />
+          <Links view={view} />
+        </div>
+        <div class="texts">
+          <Tutorial number={step} isBusy={view.busy !== undefined} onOpen={open} order={order} />
+          <section aria-label="Results">
+            <h2>What happened</h2>
+            <Results trials={view.trials} />
+          </section>
+        </div>
+      </main>
+    </>
+  );
+}
+
+/** The view of each kind of part, as its dots have reached it. */
+type Late = Readonly<Record<keyof typeof SHOWN_AT, LabView>>;
+
+function shownAll(view: LabView): Late {
+  return { primary: view, replica: view, instances: view, browsers: view };
+}
+
+/** Positions and boxes follow the dots. Whether a part runs is shown at once. */
+function drawnOf(side: "ours" | "naive", now: LabView, late: Late): Drawn {
+  const sideOf = (view: LabView): SideView | undefined => view[side];
+  const server = (index: number) => {
+    const present = now.servers[index];
+    const shown = late[present?.role ?? "primary"].servers[index];
+    return present ? [{ ...present, position: shown?.position }] : [];
+  };
+  const [instances, browsers] = [sideOf(late.instances)?.instances, sideOf(late.browsers)?.browsers];
+  return {
+    servers: [...server(0), ...server(1)],
+    instances: (sideOf(now)?.instances ?? []).map((each, index) => ({
+      ...each,
+      position: instances?.[index]?.position,
+    })),
+    browsers: (sideOf(now)?.browsers ?? []).map((each, index) => {
+      const shown = browsers?.[index];
+      return shown ? { ...each, cells: shown.cells, position: shown.position } : each;
+    }),
+    stored: sideOf(late.browsers)?.stored,
+  };
+}
+
+function Links({ view }: { view: LabView }) {
+  const urls = view.ours.instances.map(({ url }) => url);
+  const panes = `${urls[0]}/demo?ports=${urls.map((url) => new URL(url).port).join(",")}`;
+  return (
+    <p class="links">
+      The browsers above are programs with the client library. With your own:{" "}
+      {urls.map((url, index) => (
+        <a key={url} href={url} target="_blank" rel="noreferrer">
+          instance {index + 1}
+        </a>
+      ))}
+      <a href={panes} target="_blank" rel="noreferrer">
+        all four side by side
+      </a>
+    </p>
+  );
+}
+
+function stepInAddress(): number | undefined {
+  const [, number] = /^#step-([1-6])$/.exec(location.hash) ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
+const root = document.getElementById("page");
+if (!root) throw new Error("lab.html has no #page");
+render(<Lab />, root);
