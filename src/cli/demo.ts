@@ -20,6 +20,7 @@ export async function demo(config: Config): Promise<void> {
   try {
     await startInstances(config, log, servers, stores);
     const [first] = servers;
+    const place = config.upstreamUrls ? "the upstream" : config.valkeyUrl ? "Valkey" : config.dataDir;
     process.stdout.write(
       [
         "",
@@ -27,7 +28,7 @@ export async function demo(config: Config): Promise<void> {
         ...servers.map(({ url }) => `    ${url}`),
         "",
         `  Open ${first?.url}/demo to see all four side by side.`,
-        `  The board is stored in ${config.valkeyUrl ? "Valkey" : config.dataDir}. Press Ctrl+C to end the demo.`,
+        `  The board is stored in ${place}. Press Ctrl+C to end the demo.`,
         "",
         "",
       ].join("\n"),

@@ -61,7 +61,7 @@ export const frames: Scenario = {
       return {
         method: `${surroundings}. Panning for ${seconds} s with ${CHANGES_PER_SECOND} changes/s. The slower CPU is Chromium's emulation for the app's process. Script: processor time of the app's own script in a frame.`,
         columns: {
-          slowdown: "× slower CPU",
+          slowdown: "CPU slowdown, ×",
           zoom: "px per cell",
           frames: "frames",
           p50: "between frames p50, ms",
