@@ -15,10 +15,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { installPeers, peerArgs } from "../bench/load/peers.js";
 import { start } from "../bench/load/processes.js";
-import { startBitmap } from "../examples/tutorial/naive/bitmap.js";
-import { startIsland } from "../examples/tutorial/naive/island.js";
-import { startJsonArray } from "../examples/tutorial/naive/json-array.js";
-import { startVersionNumber } from "../examples/tutorial/naive/version-number.js";
+import { start as startBitmap } from "../examples/tutorial/naive/bitmap.js";
+import { start as startIsland } from "../examples/tutorial/naive/island.js";
+import { start as startJsonArray } from "../examples/tutorial/naive/json-array.js";
+import { start as startVersionNumber } from "../examples/tutorial/naive/version-number.js";
 import { Stage } from "../examples/tutorial/stage.js";
 import type { JudgeResult } from "../src/judge/result.js";
 import { runCommand } from "../test/support/command.js";
@@ -95,7 +95,7 @@ const slowBitmap: Naive = async (url, cells) => {
   instance.bitmap.answered = () => new Promise((done) => setTimeout(done, NETWORK_MS));
   return instance;
 };
-const island: Naive = (_, cells) => startIsland(cells);
+const island: Naive = startIsland;
 const adapter = (name: string) => fileURLToPath(new URL(`../examples/judge/${name}.mjs`, import.meta.url));
 
 const TARGETS: readonly Target[] = [

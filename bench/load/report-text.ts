@@ -58,7 +58,7 @@ function head(results: readonly Recorded[]): string[] {
     "CPU is the CPU time that the operating system counts for the servers' processes. Trust the ratios",
     "within one run; absolute numbers depend on the machine. A scenario without a section here has not been recorded.",
     "",
-    "All systems run on one version of Node, which every peer supports, and as compiled JavaScript. There",
+    "All systems of a scenario run on the same version of Node, and as compiled JavaScript. There",
     "is no floor based on µWebSockets, because it is not in the npm registry.",
     "",
     "| folder | holds |",

@@ -34,6 +34,7 @@ async function showPanes(config: Config, log: Log, notice: readonly string[]): P
   try {
     await startInstances(config, log, servers, stores);
     const [first] = servers;
+    const place = config.upstreamUrls ? "the upstream" : config.valkeyUrl ? "Valkey" : config.dataDir;
     process.stdout.write(
       [
         "",
@@ -42,7 +43,7 @@ async function showPanes(config: Config, log: Log, notice: readonly string[]): P
         ...servers.map(({ url }) => `    ${url}`),
         "",
         `  Open ${first?.url}/demo to see all four side by side.`,
-        `  The board is stored in ${config.valkeyUrl ? "Valkey" : config.dataDir}. Press Ctrl+C to end the demo.`,
+        `  The board is stored in ${place}. Press Ctrl+C to end the demo.`,
         "",
         "",
       ].join("\n"),

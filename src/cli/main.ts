@@ -184,7 +184,8 @@ function attributeOf(env: string): string {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof Error && MISUSES.some((kind) => error instanceof kind)) return report(error.message, EXIT_USAGE);
-  if (error instanceof StoreAway) return report(`the store is unavailable: ${error.message}`, EXIT_FAILED);
+  if (error instanceof StoreAway)
+    return report(`the store is unavailable (${error.message}): check it with doctor, then try again`, EXIT_FAILED);
   if (error instanceof Error && REPORTED.some((kind) => error instanceof kind))
     return report(error.message, EXIT_FAILED);
   if (isSystemError(error)) return report(systemWords(error), EXIT_FAILED);

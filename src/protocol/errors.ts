@@ -22,7 +22,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
       "This instance does not support the client's protocol version. Reload the app, or update the client library.",
   },
   UNKNOWN_BOARD: { http: 404 },
-  NOT_FOUND: { http: 404, message: "There is nothing at this address." },
+  NOT_FOUND: { http: 404, message: "There is nothing at this address. Check the URL." },
   CELL_OUT_OF_RANGE: { http: 400 },
   PAGE_OUT_OF_RANGE: {
     http: 404,
@@ -38,15 +38,15 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   },
   UNAUTHORIZED: { http: 401, message: "A valid token is required: none was sent, or the one sent was not accepted." },
   TOKEN_EXPIRED: { http: 401, message: "Your token has expired. Sign in again to continue." },
-  FORBIDDEN: { http: 403, message: "You are not allowed to do this on this board." },
+  FORBIDDEN: { http: 403, message: "You are not allowed to do this on this board. Ask the operator for permission." },
   ORIGIN_REFUSED: {
     http: 403,
     message:
       "This website's origin is not allowed to use these boards. Ask the operator to add it to the ORIGINS option.",
   },
-  FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them right now." },
+  FROZEN: { http: 423, message: "This part of the board is frozen. Nobody can change it right now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },
-  TAKEN: { http: 409, message: "Somebody else has these checkboxes. Choose others." },
+  TAKEN: { http: 409, message: "Already taken by somebody else. Choose a free checkbox." },
   PARTLY_TAKEN: { http: 409, message: "Somebody else has some of these checkboxes. The others were changed." },
   TOO_MANY_REGIONS: { http: 409, message: "The page would have too many frozen regions. Freeze fewer, larger ones." },
   NOT_OPEN: { http: 409, message: "This connection has not opened the board. Send `open` first." },

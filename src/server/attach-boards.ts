@@ -188,8 +188,8 @@ const inUse = new WeakSet<SocketServer>();
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
-      "your Socket.IO server already has boards: call attachBoards once, with all boards in `boards`, and create a new " +
-        "Socket.IO server after closing this one",
+      "your Socket.IO server already has boards: call attachBoards once, with all boards in `boards`. If you closed " +
+        "them, create a new Socket.IO server",
     );
   }
   const http: unknown = io.httpServer;

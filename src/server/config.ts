@@ -166,7 +166,7 @@ const TABLE = {
     env: "UPSTREAM_URL",
     placeholder: "url,…",
     help: "URLs of the instances that this one relays, such as https://origin, separated by commas; a relay has no store of its own",
-    reason: "One instance serves thousands; relays serve a larger crowd, and share one copy of each page",
+    reason: "One instance serves thousands of people; relays are for larger crowds",
     parse: parseUpstreams,
     expected:
       "http:// or https:// URLs of instances of one deployment, separated by commas, without a password or query",
@@ -232,7 +232,7 @@ const TABLE = {
     env: "CLAIMS",
     placeholder: "name=time,…",
     fallback: "",
-    help: "Boards on which a checked box belongs to its first user: name (until unchecked), name=5m (for 5 minutes) or name=lease:10s (while that user is connected)",
+    help: "Boards on which a checked box belongs to its first user: name (until unchecked), name=5m (for 5 minutes) or name=lease:10s (while connected, plus 10 s)",
     reason: "On most boards everyone may change everything",
     parse: parseClaims,
     expected:
@@ -475,7 +475,7 @@ function relayMistakeIn(config: Config, isSet: (option: Option) => boolean): str
   if (relaySecret !== undefined && lanePath === "")
     return "RELAY_SECRET is set, but relays are served at LANE_PATH, which is off: set LANE_PATH";
   if (upstreamUrls === undefined) return undefined;
-  if (relaySecret === undefined) return "UPSTREAM_URL is set without RELAY_SECRET: set both, as on the upstream";
+  if (relaySecret === undefined) return "UPSTREAM_URL is set without RELAY_SECRET: set it to the upstream's RELAY_SECRET";
   const other = OF_UPSTREAM.map((name) => OPTIONS[name]).find(isSet);
   if (other) return `UPSTREAM_URL makes this instance a relay, which cannot have ${other.env}: set it on the upstream`;
   return undefined;

@@ -146,7 +146,7 @@ describe("the app on a board with claims", () => {
     await until("the answer has come", () => held.length > 0);
     isHeld = false;
     for (const release of held) release();
-    await field(page, "refusal-note").filter({ hasText: "Somebody else has these checkboxes" }).waitFor();
+    await field(page, "refusal-note").filter({ hasText: "Already taken by somebody else" }).waitFor();
     await until("it is taken", async () => (await labelOf(page, 7)) === "Checkbox 7, taken");
     assert.equal(await cell(page, 7).isChecked(), true);
     assert.equal(other.mine.has(7), true, "it is still the other's");

@@ -11,9 +11,9 @@ import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { start } from "../../bench/load/processes.js";
-import { startBitmap } from "../../examples/tutorial/naive/bitmap.js";
-import { startIsland } from "../../examples/tutorial/naive/island.js";
-import { startJsonArray } from "../../examples/tutorial/naive/json-array.js";
+import { start as startBitmap } from "../../examples/tutorial/naive/bitmap.js";
+import { start as startIsland } from "../../examples/tutorial/naive/island.js";
+import { start as startJsonArray } from "../../examples/tutorial/naive/json-array.js";
 import type { JudgeResult } from "../../src/judge/result.js";
 import { runCommand, startCommand } from "../support/command.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -87,7 +87,7 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
   });
 
   test("finds two boards where two naive instances should be one, and judges the first further", async (t) => {
-    const islands = [await open(t, startIsland(CELLS)), await open(t, startIsland(CELLS))];
+    const islands = [await open(t, startIsland("", CELLS)), await open(t, startIsland("", CELLS))];
     const seen = await judge(t, islands);
     assertFailed(seen, ["divergence"]);
     for (const { url } of islands) assert.ok(!(await stateOf(url)).includes(true), "both have their old values");

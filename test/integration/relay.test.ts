@@ -212,7 +212,7 @@ describe("relays", { concurrency: true }, () => {
     const startWith = (flags: Flags) => startInstance({ UPSTREAM_URL: origin.url, RELAY_SECRET, ...flags });
     await assert.rejects(startWith({ RELAY_SECRET: "another secret, of thirty-two bytes" }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /the secret is wrong: set the same RELAY_SECRET/);
+      assert.match(error.message, /the secret is wrong\. Set the same RELAY_SECRET/);
       return true;
     });
     await assert.rejects(startWith({ UPSTREAM_URL: relay.url }), /it is a relay itself/);

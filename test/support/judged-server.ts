@@ -4,7 +4,7 @@
  *     tsx test/support/judged-server.ts CELLS     prints its port
  */
 
-import { startIsland } from "../../examples/tutorial/naive/island.js";
+import { start as startIsland } from "../../examples/tutorial/naive/island.js";
 
-const { url } = await startIsland(Number(process.argv[2]));
+const { url } = await startIsland("", Number(process.argv[2]));
 process.stdout.write(`port ${new URL(url).port}\n`);

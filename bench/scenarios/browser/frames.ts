@@ -66,7 +66,7 @@ export const frames: Scenario = {
         method: `${surroundings}. Panning for ${seconds} s with ${CHANGES_PER_SECOND} changes/s. The slower CPU is Chromium's emulation for the app's process. Script: processor time of the app's own script in a frame. The bare page copies one picture to a canvas of the window's size in each frame, and does nothing else.`,
         columns: {
           page: "page",
-          slowdown: "× slower CPU",
+          slowdown: "CPU slowdown, ×",
           zoom: "px per cell",
           frames: "frames",
           p50: "between frames p50, ms",

@@ -42,6 +42,7 @@ export function worstAtMost(
 ): Target[] {
   return SLOWDOWNS.map((slowdown) => {
     const worst = Math.max(...values.filter((value) => value.slowdown === slowdown).map(({ ms }) => ms));
-    return atMost(msMax[slowdown], "ms", `${text}, ${slowdown} × slower CPU`, worst);
+    const device = slowdown === 1 ? "this computer" : `${slowdown} × slower CPU`;
+    return atMost(msMax[slowdown], "ms", `${text}, ${device}`, worst);
   });
 }

@@ -122,6 +122,6 @@ async function readHistory(
 export function requireHistory(instance: Instance, { name }: HostedBoard): number {
   const keptMs = ofBoard(instance.history, name);
   if (keptMs === 0)
-    throw new Refusal("NOT_FOUND", { detail: `board ${name} keeps no history; turn it on with HISTORY` });
+    throw new Refusal("NOT_FOUND", { message: `Board ${name} keeps no history. Turn it on with HISTORY.` });
   return keptMs;
 }

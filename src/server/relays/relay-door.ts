@@ -106,9 +106,9 @@ export class RelayDoor {
     const refuse = (status: number, message: string) => answerUpgrade(tcp, status, { message });
     if (!isSecret(request, this.#options.secret)) {
       metrics.refused("UNAUTHORIZED");
-      refuse(401, "the secret is wrong: set the same RELAY_SECRET on the relay and its upstream");
+      refuse(401, "the secret is wrong. Set the same RELAY_SECRET on the relay and its upstream");
     } else if (store.engine === "upstream") {
-      refuse(409, "it is a relay itself: set UPSTREAM_URL to an instance that has a store");
+      refuse(409, "it is a relay itself. Set UPSTREAM_URL to an instance that has a store");
     } else if (departures.isDraining) refuse(503, "it is shutting down");
     else {
       tcp.off("error", ignore);

@@ -81,7 +81,8 @@ export function readHeader(firstLine: string): FileHeader {
     "size",
     "fromPage",
   );
-  if (socketscaler !== "board") throw new BadFile("this is not an exported board");
+  if (socketscaler !== "board")
+    throw new BadFile("this is not an exported board: name a file that `socketscaler export` wrote");
   if (format !== FORMAT)
     throw new BadFile(
       `the file has format ${format}, but this version reads format ${FORMAT}: use the version that wrote the file`,
@@ -91,7 +92,7 @@ export function readHeader(firstLine: string): FileHeader {
     !isWhole(size, BOARD_CELLS_MAX) ||
     !isWhole(fromPage, BOARD_CELLS_MAX / PAGE_CELLS)
   ) {
-    throw new BadFile("the file's first line is damaged");
+    throw new BadFile("the file's first line is damaged: export the board again");
   }
   return { board, size, fromPage };
 }

@@ -118,7 +118,7 @@ async function restoreLines(
   let pagesRead = 0;
   for await (const line of lines) {
     if (line === "") continue;
-    if (end) throw new BadFile("the file continues after the end of the board");
+    if (end) throw new BadFile("the file continues after the end of the board: import one export at a time");
     if (!header) {
       header = readHeader(line);
       if (header.size > board.size) {
@@ -135,9 +135,9 @@ async function restoreLines(
       end = record;
       continue;
     }
-    if (record.page < next) throw new BadFile(`page ${record.page} is out of order`);
+    if (record.page < next) throw new BadFile(`page ${record.page} is out of order. ${restFrom(next)}`);
     if (record.bits.length > bitmapBytes(cellsInPage(header.size, record.page))) {
-      throw new BadFile(`page ${record.page} has cells that the board does not have`);
+      throw new BadFile(`page ${record.page} has cells that the board does not have. ${restFrom(next)}`);
     }
     await restore.clear(next, record.page);
     await restore.set(record.page, record.bits, record.claims);
@@ -145,7 +145,7 @@ async function restoreLines(
     next = record.page + 1;
     progress(next, pages);
   }
-  if (!header) throw new BadFile("the file is empty");
+  if (!header) throw new BadFile("the file is empty: export the board again");
   if (!end || end.pages !== pagesRead) throw new BadFile(`the file ends early. ${restFrom(next)}`);
   await restore.clear(next, pages);
   progress(pages, pages);

@@ -92,7 +92,7 @@ export class SameBoards {
           link
             .call("enroll", [NOBODY, ""])
             .then((roll) => done(roll.some(({ id }) => id === mark) ? "same" : "foreign"))
-            .catch((error: unknown) => done({ unreachable: String(error) }))
+            .catch((error: unknown) => done({ unreachable: error instanceof Error ? error.message : String(error) }))
             .finally(() => link.close("it was only compared")),
         event: () => undefined,
         closed: (unreachable) => done({ unreachable }),

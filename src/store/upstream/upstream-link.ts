@@ -94,7 +94,7 @@ export class UpstreamLink {
     this.#socket.on("close", () => this.close("the connection was closed"));
     this.#socket.on("upgrade", ({ headers }: IncomingMessage) => {
       if (headers["sec-websocket-protocol"] !== RELAY_SUBPROTOCOL)
-        this.close("it accepts no relays: set RELAY_SECRET there");
+        this.close("it accepts no relays. Set RELAY_SECRET there");
     });
     this.#socket.on("unexpected-response", (_, response) => void this.#refused(response));
   }
@@ -144,7 +144,7 @@ export class UpstreamLink {
     const unpacked = data instanceof Uint8Array ? unpack(data) : undefined;
     const message = downMessage.safeParse(unpacked?.value);
     if (!message.success) {
-      this.close("it sent a message that is not valid: use the same version on both sides");
+      this.close("it sent a message that is not valid. Use the same version on both sides");
       return;
     }
     const { data: down } = message;
@@ -166,7 +166,7 @@ export class UpstreamLink {
     const pending = this.#pending.get(message[1]);
     if (!pending) return;
     const { name } = pending;
-    const notValid = `its answer to ${name} is not valid: use the same version on both sides`;
+    const notValid = `its answer to ${name} is not valid. Use the same version on both sides`;
     if (message[0] === DOWN.part) {
       const part = hasParts(name) ? PARTS[name].safeParse(message[2]) : undefined;
       if (part?.success) pending.part(part.data);
@@ -204,7 +204,7 @@ export class UpstreamLink {
       // The status says enough.
     }
     const [, message] = /"message":"([^"]{1,300})"/.exec(body) ?? [];
-    this.close(message ?? `it answered with status ${response.statusCode}: check UPSTREAM_URL and LANE_PATH`);
+    this.close(message ?? `it answered with status ${response.statusCode}. Check UPSTREAM_URL and LANE_PATH`);
   }
 }
 

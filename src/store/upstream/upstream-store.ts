@@ -141,8 +141,8 @@ export class UpstreamStore implements Store {
     }
     await store.close();
     throw new StoreUnusable(
-      `no upstream of UPSTREAM_URL accepted this relay (${store.#lastIncident || "no answer"}). ` +
-        "Check the addresses, that the upstream runs, and that RELAY_SECRET is the same on both sides",
+      `${store.#lastIncident || "no upstream answered"}. ` +
+        "Check UPSTREAM_URL and RELAY_SECRET, and that the upstream is running",
     );
   }
 

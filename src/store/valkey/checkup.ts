@@ -123,7 +123,7 @@ async function checkMessages(store: ValkeyStore): Promise<Finding> {
       const fix = "allow the channels (ACL: &server:broker:*), and check proxies between here and Valkey";
       return bad(`no message arrived within ${NEWS_MS_MAX} ms after a write`, fix);
     }
-    const what = `Valkey refused a write or a subscription: ${error instanceof Error ? error.message : String(error)}`;
+    const what = `Valkey refused a write or a subscription (${error instanceof Error ? error.message : String(error)})`;
     return bad(what, "give the user of VALKEY_URL the rights that docs/configure.md lists");
   } finally {
     for (const key of [keys.bits, keys.head, keys.log, ...keys.seen, keys.history])

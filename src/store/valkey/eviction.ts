@@ -23,13 +23,13 @@ export function evictionOf(info: Info): Eviction | undefined {
   const policy = info("maxmemory_policy");
   if (policy === "noeviction" || info("maxmemory") === "0") return undefined;
   if (policy === "") {
-    const fix = "give the user permission to run INFO";
+    const fix = "give the user of VALKEY_URL permission to run INFO";
     return { losesPages: false, what: "it does not report its maxmemory-policy", fix };
   }
   const losesPages = !policy.startsWith("volatile-");
   const loss = losesPages
     ? "it deletes pages of boards when its memory is full"
-    : "it may delete history and the record of accepted writes when its memory is full, so a retry could take effect twice";
+    : "it may delete history when its memory is full, and a retried write could take effect twice";
   return { losesPages, what: `with maxmemory-policy ${policy}, ${loss}`, fix: EVICTION_FIX };
 }
 

@@ -69,7 +69,7 @@ export function meaningOf(error: unknown, asked: Endpoint): unknown {
   if (code === "MISFIT") return new MisfitPage(text, error);
   if (DAMAGED.has(code)) return new DamagedPage(text, error);
   if (isRefusal(error) || isUnfit(error)) {
-    return new StoreAway(`Valkey refuses: ${code}`, { sent: isDeniedInside(error), cause: error });
+    return new StoreAway(`Valkey answered with the error ${code}`, { sent: isDeniedInside(error), cause: error });
   }
   const [, kind, slot, host, port] = REDIRECTION.exec(text) ?? [];
   if (host === undefined) return error;

@@ -10,6 +10,6 @@ test("a detail follows the first sentence, which says what happened; the next sa
 });
 
 test("a detail ends a message of one sentence, and is taken as it is", () => {
-  const { message } = new Refusal("FORBIDDEN", { detail: "$& is not listed in ORIGINS" });
-  assert.equal(message, "You are not allowed to do this on this board ($& is not listed in ORIGINS).");
+  const { message } = new Refusal("FORBIDDEN", { message: "No.", detail: "$& is not listed" });
+  assert.equal(message, "No ($& is not listed).");
 });
