@@ -73,7 +73,10 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["LOG_LEVEL", "the field `log`"],
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],
-  ["BASE_PATH", "an Express app of your own that you mount at that path, and the option `path` of your Socket.IO server"],
+  [
+    "BASE_PATH",
+    "an Express app of your own that you mount at that path, and the option `path` of your Socket.IO server",
+  ],
   ["FRAME_ORIGINS", "the Content-Security-Policy of your own web pages"],
   ["METRICS_PORT", "your own middleware in front of /metrics and /cluster, which are routes of your app"],
   ["METRICS_HOST", "your own middleware in front of /metrics and /cluster, which are routes of your app"],

@@ -475,7 +475,8 @@ function relayMistakeIn(config: Config, isSet: (option: Option) => boolean): str
   if (relaySecret !== undefined && lanePath === "")
     return "RELAY_SECRET is set, but relays are served at LANE_PATH, which is off: set LANE_PATH";
   if (upstreamUrls === undefined) return undefined;
-  if (relaySecret === undefined) return "UPSTREAM_URL is set without RELAY_SECRET: set it to the upstream's RELAY_SECRET";
+  if (relaySecret === undefined)
+    return "UPSTREAM_URL is set without RELAY_SECRET: set it to the upstream's RELAY_SECRET";
   const other = OF_UPSTREAM.map((name) => OPTIONS[name]).find(isSet);
   if (other) return `UPSTREAM_URL makes this instance a relay, which cannot have ${other.env}: set it on the upstream`;
   return undefined;

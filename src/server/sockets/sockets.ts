@@ -166,7 +166,8 @@ function middlewaresOf(namespace: Namespace): number {
 /** The engine's middlewares and its `allowRequest`, for a connection that is not Engine.IO's. */
 function guardsOf(io: Server, refusalFor: (request: IncomingMessage) => Refusal | undefined): PassGuards {
   const apply: unknown = Reflect.get(io.engine, "_applyMiddlewares");
-  if (typeof apply !== "function") throw new Error("this version of engine.io cannot run its middlewares: use Socket.IO 4.8");
+  if (typeof apply !== "function")
+    throw new Error("this version of engine.io cannot run its middlewares: use Socket.IO 4.8");
   return (request, response, done) => {
     // The middleware that does this trusts a request that names a connection of Engine.IO.
     const refusal = refusalFor(request);
