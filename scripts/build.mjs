@@ -1,6 +1,6 @@
 /*
  * Builds everything into dist/: the compiled layers, the Lua scripts next to them, the app with its
- * compressed copies, the tutorial's naive servers, and the package's stylesheet.
+ * compressed copies, and the package's stylesheet. The lab's naive servers are there, too.
  * With `--if-stale` it builds only if a source is newer than the last build. So `npm start` is
  * quick, and a second terminal does not rebuild under a running instance.
  */

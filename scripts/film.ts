@@ -1,4 +1,4 @@
-/* An animation as a GIF, made of screenshots. After the first, only the changed pixels are added. */
+/* An animated GIF, made of screenshots. After the first, only the changed pixels are added. */
 
 import gifenc from "gifenc";
 import { PNG } from "pngjs";

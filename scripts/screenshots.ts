@@ -1,6 +1,6 @@
 /*
- * The pictures of the README, from real runs: clients on one port and on four, a click that
- * reaches four panes, large boards, and the lab that heals. It drives Chromium and writes docs/images.
+ * The pictures of the README and docs/app.md, from real runs. They show clients on one port and on
+ * four, a click that reaches four panes, large boards, and the lab. Chromium takes them.
  *
  *     npm run screenshots
  */

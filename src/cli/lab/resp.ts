@@ -1,7 +1,7 @@
 /*
  * Just enough of Valkey's protocol to read the messages on a wire, and to ask the lab's servers for
- * their state without the store's own client. Bulk strings are read as Latin-1, so each character
- * is a byte.
+ * their state. The store's own client is not used, because a fault must not confuse the lab. Bulk
+ * strings are read as Latin-1, so each character is a byte.
  */
 
 import { connect, type Socket } from "node:net";

@@ -19,7 +19,7 @@ const ASK_EVERY_MS = 20;
 
 const MAJOR_MIN = 7;
 
-/** The program to start. Undefined if neither is on the PATH in a version that the store supports. */
+/** The program to start, in a version that the store supports. Undefined if the PATH has none. */
 export function findServer(): string | undefined {
   return PROGRAMS.find((name) => {
     const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });

@@ -128,7 +128,7 @@ function BrowserBox({ browser, right, head, onClick }: BrowserProps) {
         Browser {number}
       </text>
       {Array.from(cells, (value, cell) => (
-        // biome-ignore lint/a11y/noStaticElementInteractions: the button "Click a box" does the same
+        // biome-ignore lint/a11y/noStaticElementInteractions: "Click a box" does the same
         <rect
           key={cell}
           class={`cell ${value === "1" ? "checked" : ""} ${value === right[cell] ? "" : "wrong"}`}

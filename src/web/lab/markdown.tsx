@@ -18,7 +18,7 @@ export function Prose({ block }: { block: string }) {
   return <p>{inline(block)}</p>;
 }
 
-export function listOf(block: string): string[] {
+function listOf(block: string): string[] {
   return block
     .split(/^- /m)
     .filter((item) => item.trim() !== "")

@@ -10,14 +10,14 @@
 import type { Hop, HopKind } from "../../protocol/lab.js";
 import { type Place, placeOf } from "./places.js";
 
-export const HOP_MS = 480;
+const HOP_MS = 480;
 const STAGE: Readonly<Record<HopKind, number>> = { write: 0, commit: 1, news: 2, lost: 2, copy: 2, frame: 3 };
 /** When the effect of a change is shown at these, in stages after the click. */
 export const SHOWN_AT = { primary: 2, replica: 3, instances: 3, browsers: 4 };
 const DOTS_MAX = 90;
 const SVG = "http://www.w3.org/2000/svg";
 
-export const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
 export const stageMs = (stage: number) => (isStill ? 0 : stage * HOP_MS);
 
 /** Draws the hops of one side into `layer`. */
