@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { readPage } from "../../../src/bench/deployment.js";
 import { pace } from "../../../src/bench/pace.js";
 import { getBit } from "../../../src/board/bitmap.js";
-import { judge, Remarks } from "../../load/correctness.js";
+import { judge, judgeSettled, Remarks } from "../../load/correctness.js";
 import { BARE_WS, type Floor, FRAME_HEADER_BYTES, startFloor } from "../../load/floors.js";
 import { LaneClient } from "../../load/lane-client.js";
 import { oursOn, relaysOf } from "../../load/ours.js";
@@ -77,7 +77,8 @@ export const viewers: Scenario = {
       const remarks = new Remarks();
       const { bits } = await readPage(origin.url, "main", 0);
       for (const { name, clients } of crowds) {
-        remarks.add(name, judge({ cells: CELLS, last, stored: (at) => getBit(bits, at) === 1 }, clients));
+        const written = { cells: CELLS, last, stored: (at: number) => getBit(bits, at) === 1 };
+        remarks.add(name, await judgeSettled(async () => judge(written, clients)));
       }
       return {
         method:
