@@ -13,7 +13,7 @@ import { FocusCells } from "./focus/cells.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 
 const TOTAL_MS = 500;
-/** The line below names the box pointed at so often: while the view moves, each frame has another. */
+/** How often the line below names another box. While the view moves, each frame has one. */
 const POINTED_MS = 60;
 
 type PartsElements = Readonly<Record<"surface" | "grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;

@@ -48,7 +48,7 @@ const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
 /** The fingers of a pinch do not land at the same moment. */
 const PINCH_MS = 300;
-/** While the pointer moves, its element is measured this often: in a frame, that lays out the page. */
+/** While the pointer moves, its element is measured this often, because that lays out the page. */
 const MEASURED_MS = 250;
 const MIDDLE_BUTTON = 1;
 const ERASER_BUTTON = 5;

@@ -2,9 +2,9 @@
  * Draws at most once per frame of the screen, and only on request. It also draws once a second by
  * itself, for everything that changes with time.
  *
- * What the user does is drawn in the next frame. Everything else, such as changes of other people,
- * waits as long as the frame before took, main thread and all. So on a slow computer half of the
- * time remains for the user's next click or key.
+ * The user's own actions are drawn in the next frame. Everything else, such as changes of other
+ * people, waits as long as the frame before took, from its script to its painting. So on a slow
+ * computer half of the time remains for the user's next click or key.
  */
 
 const HOUSEKEEPING_MS = 1_000;

@@ -1,7 +1,7 @@
 /*
  * Draws pages, each from the picture that is about as fine as the screen. Making pictures takes
  * time, so each frame makes only some. Until then a page shows another picture or its density.
- * What would be covered is not drawn: densities by pages, and pictures by boxes.
+ * A frame draws no densities that pages cover, and no pictures that boxes cover.
  */
 
 import { PAGE_CELLS } from "../../../board/geometry.js";

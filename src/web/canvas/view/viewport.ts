@@ -65,7 +65,7 @@ export class Viewport {
     return this.#motion !== undefined;
   }
 
-  /** The picture moves. The velocity takes some frames to reach 0, and the pages ahead depend on it. */
+  /** The velocity takes some frames to reach 0, and the pages ahead depend on it. */
   get isPassing(): boolean {
     return this.isMoving || Math.hypot(this.velocity.x, this.velocity.y) * this.#camera.scale > PASSING_PX_PER_S;
   }
