@@ -27,7 +27,7 @@ export const TABLES: readonly Table[] = [
     make: options,
   },
   measured("docs/deploy.md", "sizing"),
-  ...["viewers", "relays", "relay-click", "relay-joins"].map((name) => measured("docs/crowds.md", name)),
+  ...["viewers", "relays", "relay-click", "relay-joins", "crowd-cache"].map((name) => measured("docs/crowds.md", name)),
 ];
 
 export function writeTables(): void {

@@ -25,7 +25,7 @@ const BUSY_MAX = 0.85;
 const LATE_MS_MAX = 20;
 
 export function adviceOn(result: BenchResult): string[] {
-  const { scenario, connected, codes, busy, late, verdict, usages } = result;
+  const { scenario, connected, codes, busy, late, verdict, usages, seconds } = result;
   const wanted = scenario.clients + scenario.viewers;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
@@ -36,6 +36,20 @@ export function adviceOn(result: BenchResult): string[] {
       `Only ${connected} of ${wanted} clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS sockets from one address, ` +
         "and at most half of the files that its `ulimit -n` allows. Beyond that many at once, it accepts CONNECTS_PER_SECOND. " +
         "Raise these limits on the instances, or use a longer --ramp.",
+    );
+  }
+  // Also those of the ramp.
+  const refused = seconds.reduce((sum, { counts }) => sum + counts.refusedRequests, 0);
+  if (refused > 0) {
+    advice.push(
+      `The instances refused ${countOf(refused, "request")} of viewers for their number. ` +
+        "Raise HTTP_PER_MINUTE and CONNECTIONS_PER_ADDRESS on the instances, or list the cache in front in TRUSTED_CACHES.",
+    );
+  }
+  if (verdict.onSockets > 0) {
+    advice.push(
+      `${countOf(verdict.onSockets, "viewer")} of ${scenario.viewers} took a socket, because the feed was refused or slow. ` +
+        "Check that everyone may view the board, and that a cache in front waits for at least 30 s.",
     );
   }
   for (const usage of usages) {

@@ -44,6 +44,8 @@ export async function judge(crew: Crew, scenario: Scenario, pending: number, wit
         level,
         /** Clients that were not connected at the end, so they could not be compared. */
         offline,
+        /** Viewers by the feed that had to take a socket. */
+        onSockets: answers.reduce((sum, { onSockets }) => sum + onSockets, 0),
         pages,
         mismatches: mismatches.slice(0, MISMATCHES_MAX),
         mismatchCount: mismatches.length,

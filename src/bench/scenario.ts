@@ -10,12 +10,13 @@ export const SPREADS = ["uniform", "hot", "draw"] as const;
  */
 export type Spread = (typeof SPREADS)[number];
 
-const VIAS = ["lane", "relay"] as const;
+const VIAS = ["lane", "relay", "feed"] as const;
 
 /**
  * How viewers get the board.
  * lane   from sockets of the instances
  * relay  from sockets of relays
+ * feed   from HTTP requests, which shared caches may answer
  */
 type Via = (typeof VIAS)[number];
 
@@ -83,7 +84,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--via",
     placeholder: "way",
     fallback: "lane",
-    help: "How viewers get the board: lane (from sockets of the URLs) or relay (the same, and the URLs are relays)",
+    help: "How viewers get the board: lane (sockets of the URLs), relay (the same, and the URLs are relays) or feed (requests that caches answer)",
     parse: (text) => VIAS.find((via) => via === text),
     expected: `one of ${VIAS.join(", ")}`,
   },

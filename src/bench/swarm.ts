@@ -49,7 +49,7 @@ export class Swarm {
   /** Connects all clients; returns the number that are live at most `withinMs` after the ramp. */
   async connect(withinMs: number): Promise<number> {
     const { scenario, worker } = this.#share;
-    const { clients, viewers, workers, rampMs, board, pages } = scenario;
+    const { clients, viewers, via, workers, rampMs, board, pages } = scenario;
     const startMs = performance.now();
     for (let number = worker; number < clients + viewers; number += workers) {
       const waitMs = startMs + (rampMs * number) / (clients + viewers) - performance.now();
@@ -57,7 +57,11 @@ export class Swarm {
       const isViewer = number >= clients;
       const urls = isViewer ? scenario.viewerUrls : scenario.urls;
       const place = { number, url: urls[number % urls.length] ?? "", board, pages };
-      const user = new User({ ...place, isMeasured: isViewer || viewers === 0 }, this.#tally, this.#probes);
+      const user = new User(
+        { ...place, isMeasured: isViewer || viewers === 0, isFed: isViewer && via === "feed" },
+        this.#tally,
+        this.#probes,
+      );
       this.#users.push(user);
       if (!isViewer) this.#writers.push(user);
     }
@@ -103,7 +107,9 @@ export class Swarm {
       if (bits && (getBit(bits, offsetOf(cell)) === 1) !== value) lost.push(cell);
     }
     const level = live.filter((user) => this.#level.get(user)?.size === pages.length).length;
-    return { mismatches, lost, level, live: live.length };
+    /** Viewers by the feed that had to take a socket. */
+    const onSockets = this.#users.filter((user) => user.isFed && user.hasSocket).length;
+    return { mismatches, lost, level, live: live.length, onSockets };
   }
 
   close(): void {

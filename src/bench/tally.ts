@@ -14,6 +14,8 @@ export interface Counts {
   /** Frames of changes, and their bytes with all headers above TCP. */
   frames: number;
   bytes: number;
+  /** HTTP requests of viewers that a limit of the instances refused. */
+  refusedRequests: number;
   /** Connections that broke without a reason from the server. */
   lost: number;
 }
@@ -55,7 +57,7 @@ export class Tally {
 
 export function empty(): Tallied {
   const histogram = () => createHistogram({ figures: 3 });
-  const counts = { written: 0, acknowledged: 0, refused: 0, seen: 0, frames: 0, bytes: 0, lost: 0 };
+  const counts = { written: 0, acknowledged: 0, refused: 0, seen: 0, frames: 0, bytes: 0, refusedRequests: 0, lost: 0 };
   return { counts, codes: {}, shown: histogram(), settled: histogram(), late: histogram() };
 }
 

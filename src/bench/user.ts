@@ -4,10 +4,11 @@ import { PAGE_CELLS } from "../board/geometry.js";
 import type { CellChange } from "../client/board.js";
 import { LiveClient } from "../client/client.js";
 import { Connection } from "../client/connection.js";
-import type { LineListener } from "../client/line.js";
+import type { Line, LineListener } from "../client/line.js";
 import type { LiveBoard } from "../client/live-board.js";
 import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
+import { LANE_PROTOCOL } from "../protocol/lane.js";
 import type { Probes } from "./probes.js";
 import type { Tally } from "./tally.js";
 
@@ -19,21 +20,30 @@ interface Place {
   readonly pages: number;
   /** Whether the changes that it shows are timed and counted. */
   readonly isMeasured: boolean;
+  /** Whether it views by the feed, without a socket. */
+  readonly isFed: boolean;
 }
 
 export class User {
   readonly number: number;
   readonly url: string;
+  readonly isFed: boolean;
   readonly #client: LiveClient;
+  #line: Line | undefined;
   readonly board: LiveBoard;
   readonly #tally: Tally;
 
-  constructor({ number, url, board, pages, isMeasured }: Place, tally: Tally, probes: Probes) {
+  constructor({ number, url, board, pages, isMeasured, isFed }: Place, tally: Tally, probes: Probes) {
     this.number = number;
     this.url = url;
+    this.isFed = isFed;
     this.#tally = tally;
     this.#client = new LiveClient({
-      open: (listener) => new Connection([url], realClock, counting(listener, tally, isMeasured)),
+      open: (listener) => {
+        const view = isFed ? "feed" : "live";
+        this.#line = new Connection([url], realClock, counting(listener, tally, isMeasured), { view });
+        return this.#line;
+      },
       clock: realClock,
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
     });
@@ -50,6 +60,11 @@ export class User {
     if (isMeasured) this.board.on("change", changed);
     this.board.on("delayed", ({ code }) => tally.code(code));
     this.board.on("refused", ({ code }) => tally.code(code));
+  }
+
+  /** Whether it has a socket of the lane, also if that was not asked for. */
+  get hasSocket(): boolean {
+    return this.isLive && this.#line?.protocol === LANE_PROTOCOL;
   }
 
   get isLive(): boolean {

@@ -1,6 +1,7 @@
 /* The thread that runs a share of the swarm. It executes the main thread's calls. */
 
 import { parentPort, workerData } from "node:worker_threads";
+import { countAnswers } from "./http-answers.js";
 import type { Report, Share } from "./messages.js";
 import { type Call, Swarm } from "./swarm.js";
 import { Tally } from "./tally.js";
@@ -12,6 +13,7 @@ if (!port) throw new Error("this file is a worker of crew.ts");
 const tally = new Tally();
 const share: Share = workerData;
 const swarm = new Swarm(share, tally);
+if (share.scenario.via === "feed") countAnswers(tally);
 let idleSince = performance.eventLoopUtilization();
 
 const report = (message: Report) => port.postMessage(message);

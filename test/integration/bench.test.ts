@@ -239,6 +239,41 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     assert.deepEqual(await Promise.all([origin, relay].map(({ url }) => isServing(url))), [false, false]);
   });
 
+  test("viewers by the feed hold no sockets, and equal the store", async (t) => {
+    const json = join(temporaryFolder(t), "result.json");
+    const load = ["--clients", "2", "--rate", "20", "--ramp", "0.2", "--duration", "3"];
+    const { code, stdout, stderr } = await bench("--viewers", "20", "--via", "feed", ...load, "--json", json);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /all 22 clients match the store/);
+    const { shown, counts, usages, verdict, loadMs }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+    assert.equal(verdict.onSockets, 0, stdout);
+    assert.ok(shown.count > 0 && (shown.p50 ?? 0) > 0, JSON.stringify(shown));
+    const [instance] = usages;
+    assert.ok(instance && "httpRequests" in instance && instance.httpRequests >= 20, JSON.stringify(usages));
+    // Of an answer a second, with its head.
+    const bytes = counts.bytes / 20 / (loadMs / 1_000);
+    assert.ok(bytes > 200 && bytes < 4_000, `${bytes} bytes a second`);
+  });
+
+  test("says which limit is in the way of viewers by the feed, and that they took sockets", async (t) => {
+    const [url = ""] = await twoInstances(t, { CONNECTIONS_PER_ADDRESS: "5" });
+    const { stdout } = await bench(
+      url,
+      "--clients",
+      "1",
+      "--viewers",
+      "8",
+      "--via",
+      "feed",
+      "--rate",
+      "1",
+      "--duration",
+      "1",
+    );
+    assert.match(stdout, /The instances refused [\d,]+ requests? of viewers for their number. Raise HTTP_PER_MINUTE/);
+    assert.match(stdout, /[\d]+ viewers? of 8 took a socket/);
+  });
+
   test("says which URL is no relay, and which limit of this process is in the way", async (t) => {
     const [url = ""] = await twoInstances(t);
     const direct = await bench(url, "--viewers", "2", "--via", "relay");

@@ -7,17 +7,20 @@
  * sockets.
  */
 
+import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { readPage } from "../../../src/bench/deployment.js";
 import { pace } from "../../../src/bench/pace.js";
 import { getBit } from "../../../src/board/bitmap.js";
+import { startBalancer } from "../../../test/support/balancers.js";
 import { judge, judgeSettled, Remarks } from "../../load/correctness.js";
+import { FeedClient } from "../../load/feed-client.js";
 import { BARE_WS, type Floor, FRAME_HEADER_BYTES, startFloor } from "../../load/floors.js";
 import { LaneClient } from "../../load/lane-client.js";
 import { oursOn, relaysOf } from "../../load/ours.js";
 import { atMost, type Scenario } from "../../load/outcome.js";
 import { installPeers, peer } from "../../load/peers.js";
-import { cpuSeconds, type Running, startSystem } from "../../load/processes.js";
+import { cpuSeconds, type Running, startSystem, usage } from "../../load/processes.js";
 import { startOrigin } from "../../load/relayed.js";
 import type { System } from "../../load/system.js";
 import { COLLECT, residentBytes } from "../memory.js";
@@ -31,6 +34,7 @@ const AT_ONCE = 50;
 const WARM_RATE = 20;
 /** Of a frame with one click: header, kind, steps, tag and the cell. */
 const FRAME_BYTES = 13;
+const THROUGH_NGINX = "feed through nginx: nginx";
 const KIB = 1_024;
 
 export const viewers: Scenario = {
@@ -50,11 +54,24 @@ export const viewers: Scenario = {
         ends.push(() => server.stop());
         return server;
       };
-      const crowds = [
-        await Crowd.open("lane of an instance", await start(oursOn(`main=${CELLS}`)), count),
-        await Crowd.open("lane of a relay", await start(relaysOf(origin.url)), count),
-      ];
-      for (const crowd of crowds) ends.push(() => crowd.close());
+      const instance = () => start(oursOn(`main=${CELLS}`, { TRUSTED_PROXIES: "127.0.0.1" }));
+      const crowds: Crowd[] = [];
+      const open = async (name: string, server: Server, view: View) => {
+        const crowd = new Crowd(name, server, view);
+        ends.push(() => crowd.close());
+        crowds.push(crowd);
+        await crowd.open(count);
+      };
+      const byLane: View = (url) => LaneClient.open(url, [0]);
+      const byFeed: View = (url) => FeedClient.open(url, CELLS);
+      await open("lane of an instance", await instance(), byLane);
+      await open("lane of a relay", await start(relaysOf(origin.url)), byLane);
+      await open("feed of an instance", await instance(), byFeed);
+      const cached = await instance();
+      const nginx = await startBalancer({ after: (end) => ends.push(end) }, "nginx", [
+        Number(new URL(cached.url).port),
+      ]);
+      await open(THROUGH_NGINX, { url: nginx, pid: childNamed("nginx") }, byFeed);
       const writer = await LaneClient.open(origin.url, [0]);
       ends.push(() => writer.close());
       let cell = 0;
@@ -68,11 +85,15 @@ export const viewers: Scenario = {
       const floor = await startFloor(BARE_WS, count, stream, [process.execPath, ...peer("ws-floor.ts")]);
       ends.push(() => floor.stop());
       await pause(warmSeconds * 1_000);
-      const measures = [measureFloor(floor), ...crowds.map((crowd) => crowd.measure())];
+      const measures = [
+        measureFloor(floor),
+        ...crowds.map((crowd) => crowd.measure()),
+        measureProcess("feed through nginx: its instance", cached.pid),
+      ];
       await pace(1, seconds * 1_000, write);
       const rows = measures.map((measured) => measured(count, seconds));
       for (const { system, cpu, bytes } of rows)
-        tell(`${system}: ${cpu.toFixed(1)} µs and ${bytes.toFixed(1)} bytes a second`);
+        tell(`${system}: ${cpu.toFixed(1)} µs and ${bytes?.toFixed(1) ?? "-"} bytes a second`);
       const [bare, , relay] = rows;
       const remarks = new Remarks();
       const { bits } = await readPage(origin.url, "main", 0);
@@ -113,33 +134,43 @@ export const viewers: Scenario = {
 interface Cost {
   readonly system: string;
   readonly cpu: number;
-  readonly bytes: number;
+  readonly bytes: number | null;
   readonly kib: number | null;
   readonly [key: string]: string | number | null;
 }
 
 type Measured = (viewers: number, seconds: number) => Cost;
 
-/** Viewers at one server, over the lane. */
+type Viewer = LaneClient | FeedClient;
+type View = (url: string) => Promise<Viewer>;
+type Server = Pick<Running, "url" | "pid">;
+
+/** Viewers at one server. */
 class Crowd {
   readonly name: string;
-  readonly clients: LaneClient[] = [];
-  readonly #server: Running;
+  readonly clients: Viewer[] = [];
+  readonly #server: Server;
+  readonly #view: View;
   #kib = 0;
 
-  private constructor(name: string, server: Running) {
+  constructor(name: string, server: Server, view: View) {
     this.name = name;
     this.#server = server;
+    this.#view = view;
   }
 
-  static async open(name: string, server: Running, count: number): Promise<Crowd> {
-    const crowd = new Crowd(name, server);
-    await crowd.#connect(Math.min(FIRST, count / 2));
-    const before = await residentBytes(server.pid);
-    const more = count - crowd.clients.length;
-    await crowd.#connect(more);
-    crowd.#kib = ((await residentBytes(server.pid)) - before) / more / KIB;
-    return crowd;
+  async open(count: number): Promise<void> {
+    await this.#connect(Math.min(FIRST, count / 2));
+    const before = await this.#resident();
+    const more = count - this.clients.length;
+    await this.#connect(more);
+    this.#kib = ((await this.#resident()) - before) / more / KIB;
+  }
+
+  /** nginx collects no garbage, and the signal would end it. */
+  async #resident(): Promise<number> {
+    const { pid } = this.#server;
+    return this.name === THROUGH_NGINX ? usage(pid).residentBytes : residentBytes(pid);
   }
 
   get received(): { readonly frames: number; readonly bytes: number } {
@@ -167,10 +198,29 @@ class Crowd {
 
   async #connect(count: number): Promise<void> {
     for (let left = count; left > 0; left -= AT_ONCE) {
-      const some = Array.from({ length: Math.min(AT_ONCE, left) }, () => LaneClient.open(this.#server.url, [0]));
+      const some = Array.from({ length: Math.min(AT_ONCE, left) }, () => this.#view(this.#server.url));
       this.clients.push(...(await Promise.all(some)));
     }
   }
+}
+
+/** A process that this crowd reaches through another. */
+function measureProcess(system: string, pid: number): Measured {
+  const before = cpuSeconds([pid]);
+  return (viewers, seconds) => ({
+    system,
+    cpu: ((cpuSeconds([pid]) - before) * 1e6) / viewers / seconds,
+    bytes: null,
+    kib: null,
+  });
+}
+
+/** The process of that name that this one has started. */
+function childNamed(name: string): number {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").map(Number);
+  const found = children.find((pid) => readFileSync(`/proc/${pid}/comm`, "utf8").trim() === name);
+  if (found === undefined) throw new Error(`${name} is not running`);
+  return found;
 }
 
 function measureFloor({ name, server }: Floor): Measured {

@@ -27,7 +27,7 @@ describe("a scenario", () => {
   for (const [flags, line] of [
     [{ clients: "0" }, /--clients is "0": expected a whole number/],
     [{ spread: "even" }, /--spread is "even": expected one of uniform, hot, draw/],
-    [{ via: "mail" }, /--via is "mail": expected one of lane, relay/],
+    [{ via: "mail" }, /--via is "mail": expected one of lane, relay, feed/],
     [{ measured: "here" }, /--measure is "here": expected URLs such as http/],
     [{ durationMs: "soon" }, /--duration is "soon": expected a number of seconds/],
   ] as const) {
