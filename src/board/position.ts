@@ -6,7 +6,7 @@
  *     lost history      … 1000a  1001b  1002c           a client stands at 1002c
  *     surviving history … 1000a  1001x  1002y  1003z    its delta 1002y -> 1003z must not apply
  *
- * Each batch draws its tag at random, so equal version and tag mean equal history.
+ * Each attempt at a batch draws its tag at random, so equal version and tag mean equal history.
  */
 
 /** A state of one page. Equal positions mean equal cells. */
