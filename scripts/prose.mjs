@@ -94,8 +94,8 @@ function paragraphs(text) {
     if (/^\s*```/.test(line)) isCode = !isCode;
     if (/^<!--/.test(line)) isComment = true;
     // Generated from texts that are checked at their source.
-    if (/^<!-- \w+: made from /.test(line)) isMade = true;
-    if (/^<!-- \/\w+ -->/.test(line)) isMade = false;
+    if (/^<!-- [\w-]+: made from /.test(line)) isMade = true;
+    if (/^<!-- \/[\w-]+ -->/.test(line)) isMade = false;
     // Indented text that continues a paragraph or a list item is no code.
     const isIndented = !block && /^ {4}/.test(line);
     const isOther = isCode || isComment || isMade || isIndented || /^\s*```|^\||^#|^!\[|^<|^\[!/.test(line);
