@@ -353,13 +353,20 @@ async function untilAnswered(instance: ProcessInstance): Promise<void> {
   );
 }
 
+interface LogLine {
+  readonly msg: string;
+  readonly err?: { readonly code?: string };
+  readonly limit?: string;
+  readonly pid?: number;
+}
+
 /** Every line of the log is one, and none comes twice: a trouble that stays is said once. */
 function assertOnceEach({ output }: ProcessInstance): void {
   const seen = new Set<string>();
   // LMDB's own C code prints this, if the system takes none of a page and not only a part of it.
   for (const line of output.filter((each) => !each.startsWith("Write error: "))) {
-    const { msg, err, pid }: { msg: string; err?: { code?: string }; pid?: number } = JSON.parse(line);
-    const said = `${msg} ${err?.code} ${pid}`;
+    const { msg, err, limit, pid }: LogLine = JSON.parse(line);
+    const said = `${msg} ${err?.code} ${limit} ${pid}`;
     assert.ok(!seen.has(said), `said again: ${line}`);
     seen.add(said);
   }
