@@ -15,6 +15,8 @@ const NEWS_MS_MAX = 35_000;
 /** If no news has come by then, a page that was held before is up to date. */
 const JOIN_MS = 1_500;
 const PAUSE_MS = 1_000;
+/** Caches keep old answers for six seconds. */
+const LOADS_MAX = 9;
 const ATTEMPTS_MAX = 3;
 /** As in geometry.ts, which is not imported: see LoadedCode. */
 export const PAGE_CELLS = 65_536;
@@ -77,11 +79,11 @@ export class FeedPage {
     return Math.max(0, Math.min(PAGE_CELLS, this.#parts.board.size - this.#page * PAGE_CELLS));
   }
 
-  /** `at` is a position with the page's number of cells, undefined if the page is to be left. */
-  async #follow(from: string | undefined, heard: () => void = () => undefined): Promise<void> {
+  /** `from` is a position with the page's number of cells. */
+  async #follow(from: string, heard: () => void = () => undefined): Promise<void> {
     const { requests, clock } = this.#parts;
     let failures = 0;
-    for (let at = from; at !== undefined; ) {
+    for (let at = from; ; ) {
       const startMs = clock.now();
       try {
         const answer = await requests.get(`${this.#path}/since/${at}`, this.#stop.signal, NEWS_MS_MAX);
@@ -90,13 +92,15 @@ export class FeedPage {
         else {
           // A cache keeps an empty answer for a second, and would give it again and again.
           await this.#pause(startMs + PAUSE_MS - clock.now());
-          if (answer.status !== 204) at = await this.#restart(answer);
+          if (answer.status !== 204) at = await this.#restart(answer, at);
         }
         if (answer.status !== 410) requests.prove();
         heard();
       } catch (error) {
         // A restarted instance is back soon. One that drains is not.
-        const hasFailed = error instanceof FeedFailure && (error.kind === "lost" || error.kind === "failed");
+        // One late answer is a connection that has gone. Two are a feed that is too slow.
+        const isFirst = failures === 0;
+        const hasFailed = error instanceof FeedFailure && (error.kind === "late" ? isFirst : error.kind !== "refused");
         const mayPass = hasFailed && requests.isProven && !error.has("GOING_AWAY");
         if (!mayPass || ++failures > ATTEMPTS_MAX) throw error;
         await this.#pause(PAUSE_MS * failures);
@@ -134,22 +138,27 @@ export class FeedPage {
   }
 
   /** The position leads nowhere: its history was lost, or the board has another size or is gone. */
-  async #restart(answer: FeedAnswer): Promise<string | undefined> {
+  async #restart(answer: FeedAnswer, at: string): Promise<string> {
     await this.#parts.check();
-    if (answer.status === 404) return undefined;
     // Under this address, no cache has a page from before.
-    const { position } = jsonIn(answer);
-    return this.#load(typeof position === "string" ? `?${position}` : "");
+    const { position = at } = jsonIn(answer);
+    return this.#load(`?${String(position)}`);
   }
 
-  /** Hands out the whole page. Returns where it is, or undefined if its size has changed. */
-  async #load(query: string): Promise<string | undefined> {
+  /**
+   * Hands out the whole page, and returns where it is. A page of another size than the board, or
+   * none, means that one of two answers is old. If it is that of the page, the page comes later. If
+   * it is that of the board, `check` ends this object.
+   */
+  async #load(query: string, attempt = 1): Promise<string> {
     const { requests, listener, board, check } = this.#parts;
     const answer = await requests.get(this.#path + query, this.#stop.signal, ANSWER_MS_MAX);
     const [, at, version, tag = "", cells] = /"((\d+)\.([\w-]{8})\.(\d+))"$/.exec(answer.etag) ?? [];
     if (answer.status === 404 || (at !== undefined && Number(cells) !== this.#cells)) {
       await check();
-      return undefined;
+      if (attempt === LOADS_MAX) throw new FeedFailure("refused");
+      await this.#pause(PAUSE_MS);
+      return this.#load(query, attempt + 1);
     }
     if (at === undefined) throw new FeedFailure("refused");
     listener.received?.(answer.body.length);

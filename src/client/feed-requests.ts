@@ -123,7 +123,9 @@ export class FeedRequests {
     const [, , , refusalFrom] = this.loaded;
     const refusal = refusalFrom(jsonIn(answer).error);
     if (status === 404 && (refusal.code === "UNKNOWN_BOARD" || refusal.code === "PAGE_OUT_OF_RANGE")) return answer;
-    throw status < 500 || refusal.code === "BUSY" ? new FeedFailure("refused") : new FeedFailure("failed", refusal);
+    // A rate passes, and so does a failure of the instance.
+    const passes = status >= 500 ? refusal.code !== "BUSY" : refusal.code === "RATE_LIMITED";
+    throw passes ? new FeedFailure("failed", refusal) : new FeedFailure("refused");
   }
 }
 

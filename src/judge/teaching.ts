@@ -101,8 +101,9 @@ class Line {
     this.socket.on("disconnect", (reason) => lost(reason));
     this.#watching = setInterval(() => {
       if (agent.receivedBytes() <= RECEIVED_BYTES_MAX) return;
-      this.cut();
+      // First, because the first reason counts.
       lost(`the server sent more than ${RECEIVED_BYTES_MAX / 1_000_000} MB to one client`);
+      this.cut();
     }, WATCH_MS);
   }
 

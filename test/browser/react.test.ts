@@ -258,7 +258,7 @@ describe("useBoard", () => {
       const output = page.locator("output[data-refusal=ORIGIN_REFUSED]");
       await output.waitFor({ state: "attached" });
       const message = (await output.getAttribute("title")) ?? "";
-      assert.ok(message.includes(`(${pageOf.url})`) && message.endsWith("ORIGINS."), `${door}: ${message}`);
+      assert.ok(message.includes(`(${pageOf.url})`) && message.endsWith("ORIGINS option."), `${door}: ${message}`);
       await page.close();
     }
   });

@@ -103,7 +103,9 @@ describe("attachBoards", () => {
       else
         assert.match(
           fate,
-          new RegExp(`^settings has ${env}: use |^settings\\.(SENTINEL_USERNAME|VALKEY_CERT|VALKEY_KEY) is set`),
+          new RegExp(
+            `^settings has ${env}: use |^settings\\.(SENTINEL_USERNAME|VALKEY_CERT|VALKEY_KEY) is set|^settings\\.RELAY_SECRET is not usable`,
+          ),
         );
     }
     assert.deepEqual(taken, [
@@ -115,6 +117,7 @@ describe("attachBoards", () => {
       "HISTORY_DELTAS",
       "WRITES_PER_SECOND",
       "WRITE_BURST",
+      "TRUSTED_CACHES",
       "CONNECTIONS_PER_ADDRESS",
       "CONNECTS_PER_SECOND",
       "HTTP_PER_MINUTE",

@@ -214,7 +214,7 @@ test("a page of another origin is refused with the reason, which is logged once 
     assert.equal(status, 403);
     const { code, message } = JSON.parse(text).error;
     assert.equal(code, "ORIGIN_REFUSED");
-    assert.match(message, /\(https:\/\/evil\.example\).* ORIGINS\.$/);
+    assert.match(message, /\(https:\/\/evil\.example\).* the ORIGINS option\.$/);
     assert.equal(headers.get("access-control-allow-origin"), origin, "the page may read why");
   }
   const onLane = async (from: string) => {

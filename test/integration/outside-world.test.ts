@@ -62,7 +62,7 @@ describe("an instance that runs out of descriptors", () => {
     await crowd.growUntilDropped(500);
     crowd.leave();
     for (let count = 0; count < 4; count++) await untilAnswered(instance);
-    assertOnceEach(instance);
+    assertOnceEach(instance, 2);
   });
 
   test("as the primary of workers, starts another worker when it can again", async (t) => {
@@ -360,15 +360,16 @@ interface LogLine {
   readonly pid?: number;
 }
 
-/** Every line of the log is one, and none comes twice: a trouble that stays is said once. */
-function assertOnceEach({ output }: ProcessInstance): void {
-  const seen = new Set<string>();
+/** Every line of the log is one, and none comes twice from one process: a trouble that stays is said once. */
+function assertOnceEach({ output }: ProcessInstance, processes = 1): void {
+  const seen = new Map<string, number>();
   // LMDB's own C code prints this, if the system takes none of a page and not only a part of it.
   for (const line of output.filter((each) => !each.startsWith("Write error: "))) {
     const { msg, err, limit, pid }: LogLine = JSON.parse(line);
     const said = `${msg} ${err?.code} ${limit} ${pid}`;
-    assert.ok(!seen.has(said), `said again: ${line}`);
-    seen.add(said);
+    const times = (seen.get(said) ?? 0) + 1;
+    assert.ok(times <= processes, `said again: ${line}`);
+    seen.set(said, times);
   }
 }
 

@@ -182,10 +182,12 @@ export async function answeringServer(status: number, body: string | "endless"):
 export async function floodingBoard(): Promise<Judged> {
   const http = createServer((_, response) => sendJson(response, { state: new Array<boolean>(CELLS).fill(false) }));
   const io = new Server(http);
+  // Large, so that a slow machine reaches the bound as well.
+  const more = "x".repeat(100_000);
   io.on("connection", (socket) => {
     const send = () => {
       if (!socket.connected) return;
-      for (let count = 0; count < 500; count++) socket.emit("checkbox-update", { index: count % CELLS, value: true });
+      for (let index = 0; index < 20; index++) socket.emit("checkbox-update", { index, value: true, more });
       setImmediate(send);
     };
     send();

@@ -38,7 +38,7 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
     const { board, page } = pageFor(instance, request, response);
     const { position, cells } = askedIn(request);
     const address = addressOf(request);
-    instance.admission.admitWork(address, ANSWER_WORK);
+    instance.admission.admitOwnWork(address, ANSWER_WORK);
     const counted = isFromTrustedCache(request, rules) ? undefined : address;
     if (cells !== undefined && cells !== cellsInPage(board.size, page)) return sendGone(instance, response);
     const asking = feeds.ask(board, page);

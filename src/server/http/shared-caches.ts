@@ -1,10 +1,10 @@
 /*
  * Tells shared caches, such as nginx and CDNs, which answers they may keep: those about boards that
- * everyone may view, with or without a token. All other answers are for one visitor alone.
+ * everyone may view, in answer to requests without a token. All others are for one visitor alone.
  *
  * Such an answer depends on nothing but its address and the accepted codings. It has no cookie, and
- * its headers are the same for every website. A browser's own copy is never used unchecked
- * (`max-age=0`), so it hides no change.
+ * its headers are the same for every website. Some browsers use their own copy for five seconds
+ * more. The library and the app ask past it (`cache: "no-cache"`), so it hides no change.
  */
 
 import type { Request, Response } from "express";
@@ -37,7 +37,10 @@ export function readersOf(origins: readonly string[]): string | undefined {
 /** Reads through a trusted cache stand for many viewers. Writes count as those of any address. */
 export function isFromTrustedCache(request: Request, { trusted }: CacheRules): boolean {
   if (request.method !== "GET" && request.method !== "HEAD") return false;
-  return trusted(clientAddress(request, trustOf(request.app)) ?? "", 0);
+  const trust = trustOf(request.app);
+  const address = clientAddress(request, trust) ?? "";
+  // A proxy's own address stands for a client that hides.
+  return trusted(address, 0) && !trust(address, 0);
 }
 
 /** Call it last, when all other headers are set. */
@@ -50,7 +53,9 @@ export function setCaching(
 ): void {
   // A hook may refuse visitors whom the rule of the board would let in.
   const isPublic = !instance.access.hasHook && instance.access.may(ANYBODY, board.name, "view");
-  if (!isPublic || visitorOf(response).grant || response.hasHeader("Set-Cookie")) {
+  // A proxy in front, or the host app, may have let this visitor in by it.
+  const isKnown = response.req.headers.authorization !== undefined;
+  if (!isPublic || isKnown || visitorOf(response).grant || response.hasHeader("Set-Cookie")) {
     response.set("Cache-Control", "private, no-cache");
     return;
   }

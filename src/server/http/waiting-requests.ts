@@ -10,6 +10,9 @@ import type { Instance } from "../instance/instance.js";
 
 /** Each takes about as much memory as a socket. */
 const WAITING_MAX = 5_000;
+/** An address may have this part of the places that are left, and some in any case. */
+const SHARE = 8;
+const PLACES_MIN = 8;
 const RETRY_MS = 5_000;
 
 export class WaitingRequests {
@@ -59,7 +62,9 @@ export class WaitingRequests {
     if (this.#count >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: RETRY_MS });
     if (address !== undefined) {
       const waiting = this.#addresses.get(address) ?? 0;
-      if (waiting >= this.#instance.admission.limits.connectionsPerAddress)
+      // The fewer places are left, the fewer one address may have.
+      const most = Math.max(PLACES_MIN, (WAITING_MAX - this.#count) / SHARE);
+      if (waiting >= Math.min(this.#instance.admission.limits.connectionsPerAddress, most))
         throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: RETRY_MS });
       this.#addresses.set(address, waiting + 1);
     }

@@ -144,6 +144,16 @@ export class Admission {
     this.chargeWork(address, units);
   }
 
+  /**
+   * Like `admitWork`, for work that an address causes for itself: what others do does not delay it.
+   */
+  admitOwnWork(address: string, units: number): void {
+    const now = this.#clock.now();
+    const waitMs = this.#addressWork.waitMs(address, 0, now);
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
+    this.#addressWork.charge(address, units, now, Number.POSITIVE_INFINITY);
+  }
+
   /** Charges for work that turned out to exceed what was admitted. */
   chargeWork(address: string, units: number): void {
     const now = this.#clock.now();
