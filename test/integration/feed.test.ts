@@ -344,6 +344,34 @@ describe("a client that views by the feed", () => {
     assert.equal(hearing.instance.online() + other.online(), 0);
   });
 
+  test("waits for the page that fits the board, if a cache has one from before a resize", async (t) => {
+    const { instance, board, put } = await start(t);
+    await put(5, true);
+    let stale: Buffer | undefined;
+    let staleLeft = 2;
+    const front = createServer((asked, response) => {
+      const forward = httpGet(`${instance.url}${asked.url}`, { headers: asked.headers }, (answer) => {
+        const isPage = asked.url?.endsWith("/pages/0") === true;
+        if (!isPage || staleLeft-- <= 0) {
+          response.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(response);
+          return;
+        }
+        // As a cache would: the page of a board with half as many cells.
+        answer.resume();
+        stale ??= Buffer.alloc(1);
+        response.writeHead(200, { etag: '"1.AAAAAAAB.50"', "content-length": stale.length });
+        response.end(stale);
+      });
+      forward.on("error", () => response.destroy());
+    });
+    await once(front.listen(0, "127.0.0.1"), "listening");
+    t.after(() => void front.close().closeAllConnections());
+    const made = await viewer(t, `http://127.0.0.1:${(front.address() as AddressInfo).port}`, board);
+    await until("it shows the page of the present size", () => made.board.get(5) === true);
+    assert.ok(staleLeft < 0);
+  });
+
   test("follows a page that was restored, and a board that is cleared, resized and removed", async (t) => {
     const { instance, board, put } = await start(t);
     const { board: seen } = await viewer(t, instance.url, board);

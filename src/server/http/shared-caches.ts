@@ -1,6 +1,6 @@
 /*
- * Tells shared caches, such as nginx and CDNs, which answers they may keep: those about boards that
- * everyone may view, in answer to requests without a token. All others are for one visitor alone.
+ * Tells shared caches, such as nginx and CDNs, which answers they may keep. These are about boards
+ * that everyone may view, and answer requests without a token. Others are for one visitor alone.
  *
  * Such an answer depends on nothing but its address and the accepted codings. It has no cookie, and
  * its headers are the same for every website. Some browsers use their own copy for five seconds
