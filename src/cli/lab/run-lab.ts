@@ -6,13 +6,13 @@ import { join } from "node:path";
 import type { Log } from "../../server/telemetry/log.js";
 import { StoreUnusable } from "../../store/store.js";
 import { pageFolder } from "../page-folder.js";
-import { endSoon, untilSignal } from "../signals.js";
+import { endSoon, untilSignal, WITH_TERMINAL } from "../signals.js";
 import { Control } from "./control.js";
 import { Lab } from "./lab.js";
 import { ServerPair } from "./servers.js";
 
 export async function runLab(program: string, port: number, log: Log): Promise<void> {
-  const asked = untilSignal(log);
+  const asked = untilSignal(log, WITH_TERMINAL);
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-lab-"));
   let servers: ServerPair | undefined;
   let lab: Lab | undefined;

@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { PartState, ServerView } from "../../protocol/lab.js";
 import { Asker, type Reply } from "./resp.js";
+import { forgetPid, keepPid } from "./server-pids.js";
 import { Wire } from "./wire.js";
 
 const PROGRAMS = ["valkey-server", "redis-server"] as const;
@@ -35,6 +36,8 @@ export class LabServer {
   position: string | undefined;
   isLinked = false;
   readonly #program: string;
+  /** Of the whole lab. */
+  readonly #labFolder: string;
   readonly #folder: string;
   readonly #asker: Asker;
   #child: ChildProcess | undefined;
@@ -43,6 +46,7 @@ export class LabServer {
     this.name = name;
     this.port = port;
     this.#program = program;
+    this.#labFolder = folder;
     this.#folder = join(folder, name);
     this.#asker = new Asker(port);
     mkdirSync(this.#folder);
@@ -75,8 +79,11 @@ export class LabServer {
     const child = spawn(this.#program, args, { stdio: "ignore", detached: true });
     child.on("error", () => undefined);
     child.on("exit", () => {
-      if (this.#child === child) this.state = "down";
+      if (this.#child !== child) return;
+      this.state = "down";
+      forgetPid(this.#labFolder, this.name);
     });
+    if (child.pid !== undefined) keepPid(this.#labFolder, this.name, child.pid);
     this.#child = child;
     this.state = "starting";
     const endMs = performance.now() + READY_MS_MAX;
