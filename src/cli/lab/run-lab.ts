@@ -25,7 +25,8 @@ export async function runLab(program: string, port: number, log: Log): Promise<v
   });
   try {
     process.stdout.write("\n  Starting Valkey, its replica and four instances …\n");
-    servers = await ServerPair.start(program, folder).catch((error: unknown) => {
+    servers = await ServerPair.open(program, folder);
+    await servers.start().catch((error: unknown) => {
       throw new StoreUnusable(`the lab's Valkey (${program}) did not start: end the demo and try again`, error);
     });
     lab = await Lab.start(servers, folder);

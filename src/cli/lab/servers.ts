@@ -134,15 +134,26 @@ export class ServerPair {
     this.replication = replication;
   }
 
-  static async start(program: string, folder: string): Promise<ServerPair> {
+  /** Its servers do not run yet, so that their owner can end them however the start goes. */
+  static async open(program: string, folder: string): Promise<ServerPair> {
     const [a, b] = [
       new LabServer("a", program, folder, await freePort()),
       new LabServer("b", program, folder, await freePort()),
     ];
     const pair: ServerPair = new ServerPair([a, b], await Wire.open({ target: () => pair.primary.port }));
-    await a.start();
-    await b.start(pair.replication.port);
     return pair;
+  }
+
+  /** If one server does not start, both are closed. */
+  async start(): Promise<void> {
+    const [a, b] = this.servers;
+    try {
+      await a.start();
+      await b.start(this.replication.port);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   get primary(): LabServer {
