@@ -8,6 +8,7 @@ import { StoreUnusable } from "../../store/store.js";
 import { pageFolder } from "../page-folder.js";
 import { endSoon, untilSignal, WITH_TERMINAL } from "../signals.js";
 import { Control } from "./control.js";
+import { endExercise, killExercise } from "./exercise.js";
 import { Lab } from "./lab.js";
 import { ServerPair } from "./servers.js";
 
@@ -19,6 +20,7 @@ export async function runLab(program: string, port: number, log: Log): Promise<v
   let control: Control | undefined;
   // A second signal ends this process at once.
   process.on("exit", () => {
+    killExercise();
     for (const server of servers?.servers ?? []) server.killNow();
     for (const part of lab?.sides.flatMap(({ parts }) => parts) ?? []) void part.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -46,6 +48,7 @@ export async function runLab(program: string, port: number, log: Log): Promise<v
     await asked;
   } finally {
     control?.close();
+    await endExercise();
     await lab?.close();
     if (!lab) await servers?.close();
     rmSync(folder, { recursive: true, force: true });
