@@ -21,7 +21,7 @@ const ASK_EVERY_MS = 20;
 const MAJOR_MIN = 7;
 
 /** The program to start, in a version that the store supports. Undefined if the PATH has none. */
-export function findServer(): string | undefined {
+export function findServer(): (typeof PROGRAMS)[number] | undefined {
   return PROGRAMS.find((name) => {
     const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
     return Number(/ v=(\d+)/.exec(stdout ?? "")?.[1] ?? 0) >= MAJOR_MIN;
