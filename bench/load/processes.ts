@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { findServer } from "../../src/cli/lab/servers.js";
 import { type ServerProcess, startServer } from "../../test/support/valkey-server.js";
 import type { System } from "./system.js";
 
@@ -50,8 +51,9 @@ export function startSystem(
   return start(process.execPath, [...nodeFlags, ...args(valkey, cells)], env?.(valkey, cells));
 }
 
+/** Redis, if this machine has no Valkey. */
 export async function startValkey(settings: readonly string[] = []): Promise<ServerProcess> {
-  const valkey = await startServer("valkey-server", settings);
+  const valkey = await startServer(findServer() ?? "valkey-server", settings);
   running.add(valkey.pid);
   return valkey;
 }

@@ -3,11 +3,11 @@
  * ends. Quick is the short form that the tests play.
  */
 
-import { existsSync, rmSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { rmSync } from "node:fs";
 import { NO_LIMITS } from "../../bench/load/ours.js";
 import { type Running, startSystem, startValkey } from "../../bench/load/processes.js";
 import type { System } from "../../bench/load/system.js";
+import { findServer } from "../../src/cli/lab/servers.js";
 import type { Store } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { type LocalInstance, startInstance } from "../../test/support/instances.js";
@@ -52,9 +52,9 @@ export class Stage {
   }
 
   async valkey(): Promise<ServerProcess> {
-    const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
-    if (!folders.some((folder) => existsSync(join(folder, "valkey-server")))) {
-      throw new Missing("valkey-server was not found on your PATH. Install Valkey 8; the tutorial starts it for you.");
+    if (findServer() === undefined) {
+      const what = "No valkey-server or redis-server from version 7 on was found on your PATH.";
+      throw new Missing(`${what} Install one; the tutorial starts it for you.`);
     }
     const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);
     this.sweeps(valkey.directory);

@@ -10,7 +10,7 @@ import { type RunningServer, startServer } from "../server/server.js";
 import { createLog, type Log } from "../server/telemetry/log.js";
 import type { Store } from "../store/store.js";
 import { pageFolder } from "./page-folder.js";
-import { endSoon, untilSignal } from "./signals.js";
+import { endSoon, untilSignal, WITH_TERMINAL } from "./signals.js";
 
 const INSTANCES = 4;
 
@@ -48,7 +48,7 @@ async function showPanes(config: Config, log: Log, notice: readonly string[]): P
         "",
       ].join("\n"),
     );
-    await untilSignal(log);
+    await untilSignal(log, WITH_TERMINAL);
   } finally {
     await Promise.all(servers.map((server) => server.close()));
     await Promise.all(stores.map((store) => store.close()));

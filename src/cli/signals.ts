@@ -13,16 +13,19 @@ export function endSoon(): void {
   setTimeout(() => process.exit(), WRITING_MS_MAX).unref();
 }
 
-export function untilSignal(log: Log): Promise<void> {
+/** For a program that ends with its terminal. */
+export const WITH_TERMINAL: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+export function untilSignal(log: Log, signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"]): Promise<void> {
   return new Promise((done) => {
     let count = 0;
     const onSignal = (signal: NodeJS.Signals) => {
       count++;
-      if (count > 1) process.exit(1);
+      // A terminal that closes may send SIGHUP twice, so a second one is no order to hurry.
+      if (count > 1 && signal !== "SIGHUP") process.exit(1);
       log.info({ signal }, "closing");
       done();
     };
-    process.on("SIGINT", onSignal);
-    process.on("SIGTERM", onSignal);
+    for (const signal of signals) process.on(signal, onSignal);
   });
 }

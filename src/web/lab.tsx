@@ -33,7 +33,11 @@ function Lab() {
       }, setLost),
     [],
   );
-  const order = useCallback(async (what: LabOrder) => setProblem(await sendOrder(what)), []);
+  const order = useCallback(async (what: LabOrder) => {
+    const refusal = await sendOrder(what);
+    setProblem(refusal);
+    return refusal === undefined;
+  }, []);
   if (!view || !late) return <p class="loading">Loading …</p>;
   const open = (number: number | undefined) => {
     history.replaceState(undefined, "", number === undefined ? location.pathname : `#step-${number}`);

@@ -1,10 +1,13 @@
 /*
  * The web server of the lab: the page /demo, its stream of reports, and its buttons. It can kill
- * processes, so it listens on this machine only and trusts nobody else:
+ * processes, so it listens on this machine only and takes orders from its own page only:
  *
  *     another machine             cannot connect, because it listens on 127.0.0.1
  *     another website             cannot read the secret, which every order must contain
  *     a name that leads here      is refused by the Host header (DNS rebinding)
+ *
+ * Other users of this machine can load the page and press its buttons, so the lab is not for a
+ * machine that is shared.
  */
 
 import { randomBytes, timingSafeEqual } from "node:crypto";

@@ -1,9 +1,10 @@
 /*
  * The tutorial's exercises and sources, as far as this is a copy of the repository. An exercise is
- * a program of the learner, so it runs in a process of its own, as `npm run tutorial` runs it.
+ * a program of the learner, so it runs in a process of its own, as `npm run tutorial` runs it. It
+ * may loop for ever, so it and what it started form a process group, which can be killed.
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { normalize } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,10 @@ interface Exercise {
 
 const STEPS = 6;
 const RUN_MS_MAX = 120_000;
+/** For an exercise that is asked to end, to remove its files. */
+const END_MS_MAX = 1_000;
+/** For the last output. A process that left the group may hold it open. */
+const OUTPUT_MS_MAX = 500;
 const OUTPUT_CHARS_MAX = 20_000;
 /** Sources that the tutorial links to. */
 const SHOWN = /^(?:src|examples|docs|test|bench)\/[\w./-]+\.(?:ts|tsx|lua|md)$|^ARCHITECTURE\.md$/;
@@ -24,6 +29,7 @@ const SHOWN = /^(?:src|examples|docs|test|bench)\/[\w./-]+\.(?:ts|tsx|lua|md)$|^
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const TUTORIAL = `${root}examples/tutorial/main.ts`;
 let isRunning = false;
+let running: ChildProcess | undefined;
 
 export function isExercise(body: unknown): body is Exercise {
   if (typeof body !== "object" || body === null || !("step" in body) || !("isStart" in body)) return false;
@@ -47,12 +53,42 @@ export async function runExercise({ step, isStart }: Exercise): Promise<Exercise
   }
 }
 
+/** Ends the exercise that runs, if there is one, and what it started. */
+export async function endExercise(): Promise<void> {
+  const child = running;
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((done) => child.once("exit", done));
+  child.kill("SIGTERM");
+  const late = setTimeout(() => killGroup(child), END_MS_MAX);
+  await ended;
+  clearTimeout(late);
+}
+
+/** For the end of this process, when nothing can be awaited. */
+export function killExercise(): void {
+  if (running) killGroup(running);
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
 function runTutorial(args: readonly string[]): Promise<{ readonly output: string; readonly code: number | null }> {
   const child = spawn(process.execPath, ["--import", "tsx", TUTORIAL, ...args], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
   });
-  const late = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  running = child;
+  const late = setTimeout(() => {
+    output += `\nThe exercise was ended, because it ran for ${RUN_MS_MAX / 1_000} s. Is there an endless loop?\n`;
+    void endExercise();
+  }, RUN_MS_MAX);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -62,11 +98,16 @@ function runTutorial(args: readonly string[]): Promise<{ readonly output: string
   return new Promise((done) => {
     const end = (code: number | null) => {
       clearTimeout(late);
+      if (running === child) running = undefined;
       done({ output, code });
     };
     child.on("error", (error) => {
       output += error.message;
       end(null);
+    });
+    child.on("exit", (code) => {
+      killGroup(child);
+      setTimeout(() => end(code), OUTPUT_MS_MAX).unref();
     });
     child.on("close", end);
   });

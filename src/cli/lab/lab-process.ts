@@ -10,14 +10,16 @@ import { openStore } from "../../server/open-store.js";
 import { startServer } from "../../server/server.js";
 import { createLog } from "../../server/telemetry/log.js";
 import { pageFolder } from "../page-folder.js";
+import { WITH_TERMINAL } from "../signals.js";
 import { observeSince, ReplicaObserver } from "./observe-replica.js";
 import { BEAT_MS, LAB_BOARD, type ProcessOptions, type ProcessReport } from "./process-messages.js";
 import { Asker } from "./resp.js";
+import { killLeft, pidsIn } from "./server-pids.js";
 
 export async function labProcess(text: string): Promise<void> {
   const options: ProcessOptions = JSON.parse(text);
   // A terminal sends its signals to every process. The lab ends its processes itself.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+  for (const signal of WITH_TERMINAL) process.on(signal, () => undefined);
   process.on("disconnect", () => void endAlone(options));
   if (!process.connected) return endAlone(options);
   await (options.naive ? runNaive(options, options.naive) : runInstance(options));
@@ -67,7 +69,10 @@ async function runNaive({ port, valkeyPort, cells }: ProcessOptions, kind: strin
 
 /** The lab was killed. Its servers and its folder would remain. */
 async function endAlone({ serverPorts, folder }: ProcessOptions): Promise<void> {
+  const pids = pidsIn(folder);
   await Promise.all(serverPorts.map((port) => new Asker(port).ask("SHUTDOWN", "NOSAVE")));
+  // A stopped server does not answer.
+  killLeft(pids);
   rmSync(folder, { recursive: true, force: true });
   process.exit(1);
 }

@@ -47,7 +47,10 @@ export class Lab {
 
   static async start(servers: ServerPair, folder: string): Promise<Lab> {
     const lab = new Lab(servers, folder);
-    await lab.ours.start();
+    await lab.ours.start().catch(async (error: unknown) => {
+      await lab.close();
+      throw error;
+    });
     return lab;
   }
 

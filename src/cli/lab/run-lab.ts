@@ -6,26 +6,29 @@ import { join } from "node:path";
 import type { Log } from "../../server/telemetry/log.js";
 import { StoreUnusable } from "../../store/store.js";
 import { pageFolder } from "../page-folder.js";
-import { endSoon, untilSignal } from "../signals.js";
+import { endSoon, untilSignal, WITH_TERMINAL } from "../signals.js";
 import { Control } from "./control.js";
+import { endExercise, killExercise } from "./exercise.js";
 import { Lab } from "./lab.js";
 import { ServerPair } from "./servers.js";
 
 export async function runLab(program: string, port: number, log: Log): Promise<void> {
-  const asked = untilSignal(log);
+  const asked = untilSignal(log, WITH_TERMINAL);
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-lab-"));
   let servers: ServerPair | undefined;
   let lab: Lab | undefined;
   let control: Control | undefined;
   // A second signal ends this process at once.
   process.on("exit", () => {
+    killExercise();
     for (const server of servers?.servers ?? []) server.killNow();
     for (const part of lab?.sides.flatMap(({ parts }) => parts) ?? []) void part.kill();
     rmSync(folder, { recursive: true, force: true });
   });
   try {
     process.stdout.write("\n  Starting Valkey, its replica and four instances …\n");
-    servers = await ServerPair.start(program, folder).catch((error: unknown) => {
+    servers = await ServerPair.open(program, folder);
+    await servers.start().catch((error: unknown) => {
       throw new StoreUnusable(`the lab's Valkey (${program}) did not start: end the demo and try again`, error);
     });
     lab = await Lab.start(servers, folder);
@@ -45,6 +48,7 @@ export async function runLab(program: string, port: number, log: Log): Promise<v
     await asked;
   } finally {
     control?.close();
+    await endExercise();
     await lab?.close();
     if (!lab) await servers?.close();
     rmSync(folder, { recursive: true, force: true });

@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { PartState, ServerView } from "../../protocol/lab.js";
 import { Asker, type Reply } from "./resp.js";
+import { forgetPid, keepPid } from "./server-pids.js";
 import { Wire } from "./wire.js";
 
 const PROGRAMS = ["valkey-server", "redis-server"] as const;
@@ -20,7 +21,7 @@ const ASK_EVERY_MS = 20;
 const MAJOR_MIN = 7;
 
 /** The program to start, in a version that the store supports. Undefined if the PATH has none. */
-export function findServer(): string | undefined {
+export function findServer(): (typeof PROGRAMS)[number] | undefined {
   return PROGRAMS.find((name) => {
     const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
     return Number(/ v=(\d+)/.exec(stdout ?? "")?.[1] ?? 0) >= MAJOR_MIN;
@@ -35,6 +36,8 @@ export class LabServer {
   position: string | undefined;
   isLinked = false;
   readonly #program: string;
+  /** Of the whole lab. */
+  readonly #labFolder: string;
   readonly #folder: string;
   readonly #asker: Asker;
   #child: ChildProcess | undefined;
@@ -43,6 +46,7 @@ export class LabServer {
     this.name = name;
     this.port = port;
     this.#program = program;
+    this.#labFolder = folder;
     this.#folder = join(folder, name);
     this.#asker = new Asker(port);
     mkdirSync(this.#folder);
@@ -75,8 +79,11 @@ export class LabServer {
     const child = spawn(this.#program, args, { stdio: "ignore", detached: true });
     child.on("error", () => undefined);
     child.on("exit", () => {
-      if (this.#child === child) this.state = "down";
+      if (this.#child !== child) return;
+      this.state = "down";
+      forgetPid(this.#labFolder, this.name);
     });
+    if (child.pid !== undefined) keepPid(this.#labFolder, this.name, child.pid);
     this.#child = child;
     this.state = "starting";
     const endMs = performance.now() + READY_MS_MAX;
@@ -127,15 +134,26 @@ export class ServerPair {
     this.replication = replication;
   }
 
-  static async start(program: string, folder: string): Promise<ServerPair> {
+  /** Its servers do not run yet, so that their owner can end them however the start goes. */
+  static async open(program: string, folder: string): Promise<ServerPair> {
     const [a, b] = [
       new LabServer("a", program, folder, await freePort()),
       new LabServer("b", program, folder, await freePort()),
     ];
     const pair: ServerPair = new ServerPair([a, b], await Wire.open({ target: () => pair.primary.port }));
-    await a.start();
-    await b.start(pair.replication.port);
     return pair;
+  }
+
+  /** If one server does not start, both are closed. */
+  async start(): Promise<void> {
+    const [a, b] = this.servers;
+    try {
+      await a.start();
+      await b.start(this.replication.port);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   get primary(): LabServer {

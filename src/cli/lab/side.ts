@@ -81,12 +81,11 @@ export class Side {
     const seat = this.seats[number - 1];
     if (!seat) return false;
     const wanted = value ?? seat.browser.shown[cell] !== "1";
-    this.#hops.add(
-      "write",
-      `${this.name}.browser.${number}`,
-      `${this.name}.instance.${seat.instance ?? number}`,
-      `box ${cell}`,
-    );
+    // A browser without a connection keeps the click.
+    if (seat.browser.isConnected) {
+      const instance = `${this.name}.instance.${seat.instance ?? number}`;
+      this.#hops.add("write", `${this.name}.browser.${number}`, instance, `box ${cell}`);
+    }
     await this.#watch.clicked(cell, wanted, seat.browser.click(cell, wanted));
     return wanted;
   }

@@ -13,7 +13,8 @@ interface Props {
   readonly number: number | undefined;
   readonly isBusy: boolean;
   readonly onOpen: (number: number | undefined) => void;
-  readonly order: (order: LabOrder) => void;
+  /** Resolves with whether the lab has taken the order. */
+  readonly order: (order: LabOrder) => Promise<boolean>;
 }
 
 export function Tutorial({ number, isBusy, onOpen, order }: Props) {
@@ -51,10 +52,9 @@ type StepProps = Pick<Props, "isBusy" | "order"> & { readonly step: Step };
 function StepView({ step, isBusy, order }: StepProps) {
   const [guess, setGuess] = useState<number>();
   const [isPlayed, setPlayed] = useState(false);
-  const play = () => {
-    order({ action: "naive", kind: step.naive });
-    order(step.order);
-    setPlayed(true);
+  const play = async () => {
+    const isTaken = (await order({ action: "naive", kind: step.naive })) && (await order(step.order));
+    if (isTaken) setPlayed(true);
   };
   return (
     <article data-testid="lab-step">
@@ -84,7 +84,7 @@ function StepView({ step, isBusy, order }: StepProps) {
         class="primary"
         disabled={guess === undefined || isBusy}
         data-testid="lab-play"
-        onClick={play}
+        onClick={() => void play()}
       >
         {step.button}
       </button>
