@@ -70,7 +70,9 @@ export interface BlindSeen {
   readonly lacking: number;
   /** Witnesses that the server disconnected. */
   readonly disconnected: number;
-  /** False if another client's click during the burst was refused, ignored or not shown. */
+  /** All clients of the judge have one address, and a limit may refuse that. */
+  readonly isOtherRefused: boolean;
+  /** False if another client's click during the burst was ignored or not shown. */
   readonly isOtherHeard: boolean;
   /** The other's answer to `GET`, after one address has read the board many times. */
   readonly reading: "untried" | "open" | "refused";

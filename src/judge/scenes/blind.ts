@@ -34,10 +34,11 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
   const isAllThere = await hearing.wait(() => [...clicks, otherClick].every(isSettled));
   const seen = {
     clicks: clicks.length,
-    refused: clicks.filter(({ answer }) => answer === "refused").length,
+    refused: 0,
     lacking: 0,
     disconnected: witnesses.filter(({ isOnline }) => !isOnline).length,
-    isOtherHeard: otherClick.answer !== "refused",
+    isOtherRefused: false,
+    isOtherHeard: true,
   };
   if (!isAllThere) {
     const { cells } = await hearing.read(hearing.url(0));
@@ -47,8 +48,11 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
     seen.lacking = missing.filter(isStored).length;
     hearing.vanished += missing.filter((click) => !isStored(click) && click.answer === "acknowledged").length;
     const isIgnored = hearing.isAnswering && otherClick.answer === undefined;
-    seen.isOtherHeard = isSettled(otherClick) ? seen.isOtherHeard : !(isStored(otherClick) || isIgnored);
+    seen.isOtherHeard = isSettled(otherClick) || !(isStored(otherClick) || isIgnored);
   }
+  // Answers may come late.
+  seen.refused = clicks.filter(({ answer }) => answer === "refused").length;
+  seen.isOtherRefused = otherClick.answer === "refused";
   return { ...seen, ...(await readMuch(hearing)) };
 }
 

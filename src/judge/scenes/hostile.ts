@@ -74,14 +74,14 @@ function isSettled({ witnesses, writers }: Hearing): boolean {
   return [...witnesses, ...writers].every(({ isOnline }) => isOnline);
 }
 
-/** An ordinary click. Ends early if connections are lost. */
+/** An ordinary click, which may be refused by a limit. Ends early if connections are lost. */
 async function probe(hearing: Hearing, ms: number): Promise<boolean> {
   const writer = hearing.writer(1);
   const cell = hearing.cellOf(writer);
   const { screen } = hearing.witnessAt(writer.url);
   const value = !screen.at(cell);
-  hearing.set(writer, cell, value);
-  const isSeen = () => screen.at(cell) === value;
+  const click = hearing.set(writer, cell, value);
+  const isSeen = () => screen.at(cell) === value || click.answer === "refused";
   await hearing.wait(() => isSeen() || !isSettled(hearing), ms);
   return isSeen();
 }
