@@ -83,12 +83,14 @@ function onDivergence({ clicks, deaf, storedDifferently }: DivergenceSeen): Ruli
   return passed("Clicks at each instance reached the clients of all others, and all store the same.");
 }
 
-/** Clicks vanished one at a time, which is worse than those that were made at the same moment. */
+/** Clicks of other scenes vanished, of which few were made at the same moment. */
 function onVanished({ lost, vanished }: Observations): Ruling {
   const together = ruleOn(lost, onLost);
   if (together.verdict === "failed") return together;
   const are = vanished === 1 ? "is" : "are";
-  return failed(`${countOf(vanished, "click")} made one at a time ${are} missing in the stored board.`);
+  return failed(
+    `${countOf(vanished, "click")} that the server acknowledged, or that clients showed, ${are} missing in the stored board.`,
+  );
 }
 
 function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen): Ruling {

@@ -24,6 +24,8 @@ export const CLIENTS_MAX = 24;
 /** With the boxes of up to eight writers. */
 export const CELLS_TOUCHED_MAX = POOL_CELLS_MAX + 8;
 const FENCE_TRIES = 2;
+/** For many clicks made in one go, which a server may handle one after the other. */
+const ALL_MS_MAX = 8_000;
 /** A client that lacks something this long after everything arrived will keep lacking it. */
 const GRACE_MS = { least: 2_500, most: 5_000, times: 5 } as const;
 
@@ -44,7 +46,7 @@ export class Hearing {
   readonly writers: Guest[] = [];
   /** Every box that was clicked. */
   readonly touched = new Set<number>();
-  /** Clicks that were made one at a time, were confirmed, and are missing in the stored board. */
+  /** Clicks that were acknowledged or shown, and are missing in the stored board. */
   vanished = 0;
   /** Clicks that are stored and never reached a client that was connected. */
   strays = 0;
@@ -215,6 +217,11 @@ export class Hearing {
 
   wait(isSo: () => boolean, ms = this.graceMs): Promise<boolean> {
     return waitFor(isSo, ms, this.signal);
+  }
+
+  /** Waits longer the more clicks were made in one go. */
+  waitForAll(isSo: () => boolean, clicks: number): Promise<boolean> {
+    return this.wait(isSo, Math.min(ALL_MS_MAX, this.graceMs + clicks * this.seenMs));
   }
 
   /** Reads the board again and again, at most `times`, until `isSo`. Returns the last reading. */

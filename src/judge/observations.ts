@@ -109,7 +109,7 @@ export interface Observations {
   readonly blind: BlindSeen | NotPlayed;
   readonly crash: CrashSeen | NotPlayed;
   readonly stall: StallSeen | NotPlayed;
-  /** Clicks made one at a time that were shown and are missing in the stored board. */
+  /** Clicks of other scenes than "lost" that were acknowledged or shown, and are not stored. */
   readonly vanished: number;
   /** Clicks that are stored and never reached a client that was connected. */
   readonly strays: number;

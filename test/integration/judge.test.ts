@@ -157,6 +157,16 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     assert.ok((seen.result?.seenMs ?? 0) > 35);
   });
 
+  test("takes a board that handles clicks one after the other for slow, not for broken", async (t) => {
+    assertFailed(await judge(t, [await open(t, teachingBoard({ eachMs: 70 }))]), []);
+  });
+
+  test("takes a board that is read from a very old copy for stale, not for one that loses clicks", async (t) => {
+    const seen = await judge(t, [await open(t, teachingBoard({ isStale: true, staleMs: 60_000 }))]);
+    assertFailed(seen, ["catchUp"]);
+    assert.match(seen.stdout, /– Lost updates\n +Not observed: the board that is read is older/);
+  });
+
   test("speaks plain WebSocket through its adapter, and escapes in the page what others wrote", async (t) => {
     const folder = temporaryFolder(t);
     const [file, html] = [join(folder, "adapter.mjs"), join(folder, "page.html")];

@@ -27,6 +27,10 @@ interface Faults {
   readonly flips?: boolean;
   /** Answers GET /state from a copy that is some time old. */
   readonly isStale?: boolean;
+  /** How old the copy becomes. */
+  readonly staleMs?: number;
+  /** Handles one click at a time, each for so long. */
+  readonly eachMs?: number;
   /** All visitors share one limit of reads. */
   readonly sharesLimit?: boolean;
   /** A message that is no click blocks the queue of all clicks. */
@@ -50,10 +54,11 @@ export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
   let reads = 0;
   let sent = 0;
   let isWedged = false;
+  let busyUntilMs = 0;
   const http = createServer((request, response) => {
     if (request.url !== "/state") return void response.writeHead(404).end();
     if (faults.sharesLimit && ++reads > SHARED_READS_MAX) return void response.writeHead(429).end();
-    if (!faults.isStale || performance.now() - copy.madeMs > STALE_MS) {
+    if (!faults.isStale || performance.now() - copy.madeMs > (faults.staleMs ?? STALE_MS)) {
       copy = { state: [...state], madeMs: performance.now() };
     }
     sendJson(response, { state: copy.state });
@@ -76,9 +81,21 @@ export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
         return;
       }
       if (isWedged) return;
+      const answer = () => {
+        if (!faults.isMute && typeof acknowledge === "function") acknowledge({ ok: true });
+      };
+      if (faults.eachMs) {
+        const nowMs = performance.now();
+        busyUntilMs = Math.max(nowMs, busyUntilMs) + faults.eachMs;
+        setTimeout(() => {
+          change(index, value);
+          answer();
+        }, busyUntilMs - nowMs);
+        return;
+      }
       if (faults.delayMs) setTimeout(() => change(index, value), faults.delayMs);
       else change(index, value);
-      if (!faults.isMute && typeof acknowledge === "function") acknowledge({ ok: true });
+      answer();
     });
   });
   return { url: await listen(http), close: () => io.close() };

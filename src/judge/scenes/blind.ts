@@ -8,6 +8,7 @@ import type { Click } from "../guest.js";
 import type { Hearing } from "../hearing.js";
 import { isLocal } from "../local.js";
 import type { BlindSeen } from "../observations.js";
+import { readAfter } from "../read-after.js";
 import { readBoard } from "../visit.js";
 
 const CLICKS = 40;
@@ -31,7 +32,7 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
   const isEverywhere = (click: Click) =>
     witnesses.every(({ isOnline, screen }) => !isOnline || screen.at(click.cell) === click.value);
   const isSettled = (click: Click) => click.answer === "refused" || isEverywhere(click);
-  const isAllThere = await hearing.wait(() => [...clicks, otherClick].every(isSettled));
+  const isAllThere = await hearing.waitForAll(() => [...clicks, otherClick].every(isSettled), CLICKS + 1);
   const seen = {
     clicks: clicks.length,
     refused: 0,
@@ -40,8 +41,9 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
     isOtherRefused: false,
     isOtherHeard: true,
   };
-  if (!isAllThere) {
-    const { cells } = await hearing.read(hearing.url(0));
+  // A connection that was lost is a failure already.
+  if (!isAllThere && seen.disconnected === 0) {
+    const { cells } = await readAfter(hearing, busy);
     const isStored = (click: Click) => cells[click.cell] === click.value;
     const missing = clicks.filter((click) => !isSettled(click));
     // A click that is not stored either was lost, or ignored by a limit. That is another check.

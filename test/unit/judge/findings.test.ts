@@ -81,8 +81,10 @@ describe("the rules of the judge", () => {
     });
   }
 
-  test("clicks that vanish one at a time are lost updates", () => {
+  test("clicks that vanish in another scene are lost updates, however they were made there", () => {
     assert.deepEqual(verdicts({}, { vanished: 2 }), { ...EXPECTED, lost: "failed" });
+    const { observed = "" } = decide({ ...RIGHT, vanished: 2 }).find(({ check }) => check === "lost") ?? {};
+    assert.match(observed, /^2 clicks that the server acknowledged, or that clients showed, are missing/);
   });
 
   test("a stored click that never arrived was missed, also if the scene could not be played for that reason", () => {
