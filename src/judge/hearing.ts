@@ -44,7 +44,7 @@ export class Hearing {
   signal: AbortSignal;
   readonly witnesses: Guest[] = [];
   readonly writers: Guest[] = [];
-  /** Every box that was clicked. */
+  /** Every box that was clicked, or that a hostile message changed. */
   readonly touched = new Set<number>();
   /** Clicks that were acknowledged or shown, and are missing in the stored board. */
   vanished = 0;
@@ -54,6 +54,8 @@ export class Hearing {
   seenMs = 0;
   /** Clicks made at the same moment were lost. */
   losesUpdates = false;
+  /** Changes of boxes that the judge never touched, and that its hostile messages caused. */
+  damaging = 0;
   /** Boxes at instances that are other boards, and that do not have their old values. */
   leftElsewhere = 0;
   /** The server acknowledges clicks. */
@@ -271,7 +273,7 @@ export class Hearing {
   }
 
   get foreign(): number {
-    return Math.max(0, ...this.witnesses.map(({ screen }) => screen.foreign));
+    return Math.max(0, ...this.witnesses.map(({ screen }) => screen.foreign - this.damaging));
   }
 
   get #writerCount(): number {

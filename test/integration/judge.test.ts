@@ -136,6 +136,15 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     });
   }
 
+  test("finds a box that a message changed, restores it, and does not take it for somebody else's", async (t) => {
+    const board = await open(t, teachingBoard({ takesNullForFirst: true }, 2 * CELLS));
+    const seen = await judge(t, [board], "--hostile");
+    assertFailed(seen, ["crash"]);
+    assert.match(seen.stdout, /After 19 hostile messages, 1 box changed that nobody clicked/);
+    assert.deepEqual([seen.result?.foreign, seen.result?.restored.left], [0, 0]);
+    assert.ok(!(await stateOf(board.url)).includes(true));
+  });
+
   test("finds that two instances which serve their own clients first show different orders", async (t) => {
     const boards = await localFirstBoards(5);
     t.after(() => Promise.all(boards.map((board) => board.close())));
@@ -189,6 +198,15 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     const seen = await judge(t, [board], "--adapter", adapterFile("rest-polling"));
     assertFailed(seen, ["lost"]);
     assert.equal(seen.result?.restored.left, 0);
+  });
+
+  test("takes a board that clients ask for every few seconds for slow, not for one that misses messages", async (t) => {
+    const file = join(temporaryFolder(t), "adapter.mjs");
+    writeFileSync(
+      file,
+      readFileSync(adapterFile("rest-polling"), "utf8").replace("EVERY_MS = 100", "EVERY_MS = 3_000"),
+    );
+    assertFailed(await judge(t, [await open(t, restBoard())], "--adapter", file), []);
   });
 
   const unusable: readonly (readonly [string, () => Promise<Judged>, RegExp])[] = [

@@ -39,6 +39,8 @@ interface Faults {
   readonly disconnects?: boolean;
   /** A box that is not there makes the board longer. */
   readonly grows?: boolean;
+  /** Takes box null for the first box. */
+  readonly takesNullForFirst?: boolean;
   /** Never acknowledges a click. */
   readonly isMute?: boolean;
   /** From a click to its change. */
@@ -48,8 +50,8 @@ interface Faults {
 }
 
 /** A board of the teaching protocol in one process, which is right except for its faults. */
-export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
-  const state = new Array<boolean>(CELLS).fill(false);
+export async function teachingBoard(faults: Faults = {}, size = CELLS): Promise<Judged> {
+  const state = new Array<boolean>(size).fill(false);
   let copy = { state: [...state], madeMs: performance.now() };
   let reads = 0;
   let sent = 0;
@@ -73,9 +75,10 @@ export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
   };
   io.on("connection", (socket) => {
     socket.on("checkbox-update", (update: unknown, acknowledge?: unknown) => {
-      const [index, value] = [fieldOf(update, "index"), fieldOf(update, "value")];
+      const [sent, value] = [fieldOf(update, "index"), fieldOf(update, "value")];
+      const index = sent === null && faults.takesNullForFirst ? 0 : sent;
       const isBox = typeof index === "number" && Number.isInteger(index) && index >= 0;
-      if (!isBox || typeof value !== "boolean" || (index >= CELLS && !faults.grows)) {
+      if (!isBox || typeof value !== "boolean" || (index >= size && !faults.grows)) {
         if (faults.wedges) isWedged = true;
         if (faults.disconnects) io.disconnectSockets(true);
         return;
