@@ -59,7 +59,8 @@ export default {
 };
 
 function connect({ url, signal }) {
-  const socket = new WebSocket(url.replace(/^http/, "ws"), { maxPayload: MESSAGE_BYTES_MAX });
+  const options = { maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false };
+  const socket = new WebSocket(url.replace(/^http/, "ws"), options);
   signal.addEventListener("abort", () => socket.terminate(), { once: true });
   return socket;
 }

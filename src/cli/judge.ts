@@ -3,6 +3,7 @@
  * wrong or the board cannot be judged.
  */
 
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -75,7 +76,9 @@ async function isAgreed(): Promise<boolean> {
   }
   const asking = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await asking.question("The host is not this machine. May the judge do this there? [y/N] ");
+    const question = asking.question("The host is not this machine. May the judge do this there? [y/N] ");
+    // Ctrl+C and Ctrl+D close the interface, and an unanswered question may then never settle.
+    const answer = await Promise.race([question.catch(() => ""), once(asking, "close").then(() => "")]);
     return /^y(?:es)?$/i.test(answer.trim());
   } finally {
     asking.close();

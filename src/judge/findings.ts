@@ -83,12 +83,14 @@ function onDivergence({ clicks, deaf, storedDifferently }: DivergenceSeen): Ruli
   return passed("Clicks at each instance reached the clients of all others, and all store the same.");
 }
 
-/** Clicks vanished one at a time, which is worse than those that were made at the same moment. */
+/** Clicks of other scenes vanished, of which few were made at the same moment. */
 function onVanished({ lost, vanished }: Observations): Ruling {
   const together = ruleOn(lost, onLost);
   if (together.verdict === "failed") return together;
   const are = vanished === 1 ? "is" : "are";
-  return failed(`${countOf(vanished, "click")} made one at a time ${are} missing in the stored board.`);
+  return failed(
+    `${countOf(vanished, "click")} that the server acknowledged, or that clients showed, ${are} missing in the stored board.`,
+  );
 }
 
 function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen): Ruling {
@@ -174,7 +176,8 @@ function onCatchUp({ clicks, lacking, isElsewhere }: CatchUpSeen): Ruling {
   return passed(`A client returned${where} with an empty screen and shows all of ${clicks} clicks made meanwhile.`);
 }
 
-function onBlind({ clicks, refused, lacking, disconnected, isOtherHeard, reading, readings }: BlindSeen): Ruling {
+function onBlind(seen: BlindSeen): Ruling {
+  const { clicks, refused, lacking, disconnected, isOtherRefused, isOtherHeard, reading, readings } = seen;
   const busy = `While one client made ${countOf(clicks, "click")} in one go`;
   if (disconnected > 0) return failed(`${busy}, ${countOf(disconnected, "other client")} lost the connection.`);
   if (lacking > 0) return failed(`${busy}, another client missed ${lacking} of them permanently.`);
@@ -182,6 +185,12 @@ function onBlind({ clicks, refused, lacking, disconnected, isOtherHeard, reading
   if (reading === "refused") {
     return failed(
       `After one address had read the board ${readings} times, the server refused the board to another address.`,
+    );
+  }
+  if (isOtherRefused || refused * 2 > clicks) {
+    const whose = isOtherRefused ? "the click of another client" : `${refused} of them`;
+    return notObserved(
+      `${busy}, the server refused ${whose}. It may limit each address, and all clients of the judge have the same.`,
     );
   }
   const limited = refused > 0 ? ` The server refused ${refused} of them.` : "";

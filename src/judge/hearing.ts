@@ -24,6 +24,8 @@ export const CLIENTS_MAX = 24;
 /** With the boxes of up to eight writers. */
 export const CELLS_TOUCHED_MAX = POOL_CELLS_MAX + 8;
 const FENCE_TRIES = 2;
+/** For many clicks made in one go, which a server may handle one after the other. */
+const ALL_MS_MAX = 8_000;
 /** A client that lacks something this long after everything arrived will keep lacking it. */
 const GRACE_MS = { least: 2_500, most: 5_000, times: 5 } as const;
 
@@ -42,9 +44,9 @@ export class Hearing {
   signal: AbortSignal;
   readonly witnesses: Guest[] = [];
   readonly writers: Guest[] = [];
-  /** Every box that was clicked. */
+  /** Every box that was clicked, or that a hostile message changed. */
   readonly touched = new Set<number>();
-  /** Clicks that were made one at a time, were confirmed, and are missing in the stored board. */
+  /** Clicks that were acknowledged or shown, and are missing in the stored board. */
   vanished = 0;
   /** Clicks that are stored and never reached a client that was connected. */
   strays = 0;
@@ -52,6 +54,8 @@ export class Hearing {
   seenMs = 0;
   /** Clicks made at the same moment were lost. */
   losesUpdates = false;
+  /** Changes of boxes that the judge never touched, and that its hostile messages caused. */
+  damaging = 0;
   /** Boxes at instances that are other boards, and that do not have their old values. */
   leftElsewhere = 0;
   /** The server acknowledges clicks. */
@@ -217,6 +221,11 @@ export class Hearing {
     return waitFor(isSo, ms, this.signal);
   }
 
+  /** Waits longer the more clicks were made in one go. */
+  waitForAll(isSo: () => boolean, clicks: number): Promise<boolean> {
+    return this.wait(isSo, Math.min(ALL_MS_MAX, this.graceMs + clicks * this.seenMs));
+  }
+
   /** Reads the board again and again, at most `times`, until `isSo`. Returns the last reading. */
   async readUntil(url: string, isSo: (board: BoardState) => boolean, times = 4): Promise<BoardState> {
     let board = await this.read(url);
@@ -264,7 +273,7 @@ export class Hearing {
   }
 
   get foreign(): number {
-    return Math.max(0, ...this.witnesses.map(({ screen }) => screen.foreign));
+    return Math.max(0, ...this.witnesses.map(({ screen }) => screen.foreign - this.damaging));
   }
 
   get #writerCount(): number {

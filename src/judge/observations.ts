@@ -70,7 +70,9 @@ export interface BlindSeen {
   readonly lacking: number;
   /** Witnesses that the server disconnected. */
   readonly disconnected: number;
-  /** False if another client's click during the burst was refused, ignored or not shown. */
+  /** All clients of the judge have one address, and a limit may refuse that. */
+  readonly isOtherRefused: boolean;
+  /** False if another client's click during the burst was ignored or not shown. */
   readonly isOtherHeard: boolean;
   /** The other's answer to `GET`, after one address has read the board many times. */
   readonly reading: "untried" | "open" | "refused";
@@ -107,7 +109,7 @@ export interface Observations {
   readonly blind: BlindSeen | NotPlayed;
   readonly crash: CrashSeen | NotPlayed;
   readonly stall: StallSeen | NotPlayed;
-  /** Clicks made one at a time that were shown and are missing in the stored board. */
+  /** Clicks of other scenes than "lost" that were acknowledged or shown, and are not stored. */
   readonly vanished: number;
   /** Clicks that are stored and never reached a client that was connected. */
   readonly strays: number;

@@ -111,8 +111,9 @@ class Line {
   static connect({ url, signal }: Visit, lost: (reason: string) => void): Promise<Line> {
     const base = new URL(`${url}/`);
     const agent = cuttable(base.protocol === "https:");
-    // The types of the options do not have these two, which go to `ws`.
-    const limits: object = { agent: agent.agent, maxPayload: ANSWER_BYTES_MAX };
+    // The types of the options do not have these, which go to `ws`. Compressed bytes would be no
+    // bound of what they unpack to.
+    const limits: object = { agent: agent.agent, maxPayload: ANSWER_BYTES_MAX, perMessageDeflate: false };
     const manager = new Manager(base.origin, {
       path: new URL("socket.io", base).pathname,
       transports: ["websocket"],

@@ -136,6 +136,15 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     });
   }
 
+  test("finds a box that a message changed, restores it, and does not take it for somebody else's", async (t) => {
+    const board = await open(t, teachingBoard({ takesNullForFirst: true }, 2 * CELLS));
+    const seen = await judge(t, [board], "--hostile");
+    assertFailed(seen, ["crash"]);
+    assert.match(seen.stdout, /After 19 hostile messages, 1 box changed that nobody clicked/);
+    assert.deepEqual([seen.result?.foreign, seen.result?.restored.left], [0, 0]);
+    assert.ok(!(await stateOf(board.url)).includes(true));
+  });
+
   test("finds that two instances which serve their own clients first show different orders", async (t) => {
     const boards = await localFirstBoards(5);
     t.after(() => Promise.all(boards.map((board) => board.close())));
@@ -155,6 +164,16 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     const seen = await judge(t, [await open(t, teachingBoard({ isMute: true, delayMs: 40 }))]);
     assertFailed(seen, []);
     assert.ok((seen.result?.seenMs ?? 0) > 35);
+  });
+
+  test("takes a board that handles clicks one after the other for slow, not for broken", async (t) => {
+    assertFailed(await judge(t, [await open(t, teachingBoard({ eachMs: 70 }))]), []);
+  });
+
+  test("takes a board that is read from a very old copy for stale, not for one that loses clicks", async (t) => {
+    const seen = await judge(t, [await open(t, teachingBoard({ isStale: true, staleMs: 60_000 }))]);
+    assertFailed(seen, ["catchUp"]);
+    assert.match(seen.stdout, /– Lost updates\n +Not observed: the board that is read is older/);
   });
 
   test("speaks plain WebSocket through its adapter, and escapes in the page what others wrote", async (t) => {
@@ -179,6 +198,15 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     const seen = await judge(t, [board], "--adapter", adapterFile("rest-polling"));
     assertFailed(seen, ["lost"]);
     assert.equal(seen.result?.restored.left, 0);
+  });
+
+  test("takes a board that clients ask for every few seconds for slow, not for one that misses messages", async (t) => {
+    const file = join(temporaryFolder(t), "adapter.mjs");
+    writeFileSync(
+      file,
+      readFileSync(adapterFile("rest-polling"), "utf8").replace("EVERY_MS = 100", "EVERY_MS = 3_000"),
+    );
+    assertFailed(await judge(t, [await open(t, restBoard())], "--adapter", file), []);
   });
 
   const unusable: readonly (readonly [string, () => Promise<Judged>, RegExp])[] = [

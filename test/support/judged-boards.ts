@@ -27,6 +27,10 @@ interface Faults {
   readonly flips?: boolean;
   /** Answers GET /state from a copy that is some time old. */
   readonly isStale?: boolean;
+  /** How old the copy becomes. */
+  readonly staleMs?: number;
+  /** Handles one click at a time, each for so long. */
+  readonly eachMs?: number;
   /** All visitors share one limit of reads. */
   readonly sharesLimit?: boolean;
   /** A message that is no click blocks the queue of all clicks. */
@@ -35,6 +39,8 @@ interface Faults {
   readonly disconnects?: boolean;
   /** A box that is not there makes the board longer. */
   readonly grows?: boolean;
+  /** Takes box null for the first box. */
+  readonly takesNullForFirst?: boolean;
   /** Never acknowledges a click. */
   readonly isMute?: boolean;
   /** From a click to its change. */
@@ -44,16 +50,17 @@ interface Faults {
 }
 
 /** A board of the teaching protocol in one process, which is right except for its faults. */
-export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
-  const state = new Array<boolean>(CELLS).fill(false);
+export async function teachingBoard(faults: Faults = {}, size = CELLS): Promise<Judged> {
+  const state = new Array<boolean>(size).fill(false);
   let copy = { state: [...state], madeMs: performance.now() };
   let reads = 0;
   let sent = 0;
   let isWedged = false;
+  let busyUntilMs = 0;
   const http = createServer((request, response) => {
     if (request.url !== "/state") return void response.writeHead(404).end();
     if (faults.sharesLimit && ++reads > SHARED_READS_MAX) return void response.writeHead(429).end();
-    if (!faults.isStale || performance.now() - copy.madeMs > STALE_MS) {
+    if (!faults.isStale || performance.now() - copy.madeMs > (faults.staleMs ?? STALE_MS)) {
       copy = { state: [...state], madeMs: performance.now() };
     }
     sendJson(response, { state: copy.state });
@@ -68,17 +75,30 @@ export async function teachingBoard(faults: Faults = {}): Promise<Judged> {
   };
   io.on("connection", (socket) => {
     socket.on("checkbox-update", (update: unknown, acknowledge?: unknown) => {
-      const [index, value] = [fieldOf(update, "index"), fieldOf(update, "value")];
+      const [sent, value] = [fieldOf(update, "index"), fieldOf(update, "value")];
+      const index = sent === null && faults.takesNullForFirst ? 0 : sent;
       const isBox = typeof index === "number" && Number.isInteger(index) && index >= 0;
-      if (!isBox || typeof value !== "boolean" || (index >= CELLS && !faults.grows)) {
+      if (!isBox || typeof value !== "boolean" || (index >= size && !faults.grows)) {
         if (faults.wedges) isWedged = true;
         if (faults.disconnects) io.disconnectSockets(true);
         return;
       }
       if (isWedged) return;
+      const answer = () => {
+        if (!faults.isMute && typeof acknowledge === "function") acknowledge({ ok: true });
+      };
+      if (faults.eachMs) {
+        const nowMs = performance.now();
+        busyUntilMs = Math.max(nowMs, busyUntilMs) + faults.eachMs;
+        setTimeout(() => {
+          change(index, value);
+          answer();
+        }, busyUntilMs - nowMs);
+        return;
+      }
       if (faults.delayMs) setTimeout(() => change(index, value), faults.delayMs);
       else change(index, value);
-      if (!faults.isMute && typeof acknowledge === "function") acknowledge({ ok: true });
+      answer();
     });
   });
   return { url: await listen(http), close: () => io.close() };

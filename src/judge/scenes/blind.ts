@@ -8,6 +8,7 @@ import type { Click } from "../guest.js";
 import type { Hearing } from "../hearing.js";
 import { isLocal } from "../local.js";
 import type { BlindSeen } from "../observations.js";
+import { readAfter } from "../read-after.js";
 import { readBoard } from "../visit.js";
 
 const CLICKS = 40;
@@ -31,24 +32,29 @@ export async function blind(hearing: Hearing): Promise<BlindSeen> {
   const isEverywhere = (click: Click) =>
     witnesses.every(({ isOnline, screen }) => !isOnline || screen.at(click.cell) === click.value);
   const isSettled = (click: Click) => click.answer === "refused" || isEverywhere(click);
-  const isAllThere = await hearing.wait(() => [...clicks, otherClick].every(isSettled));
+  const isAllThere = await hearing.waitForAll(() => [...clicks, otherClick].every(isSettled), CLICKS + 1);
   const seen = {
     clicks: clicks.length,
-    refused: clicks.filter(({ answer }) => answer === "refused").length,
+    refused: 0,
     lacking: 0,
     disconnected: witnesses.filter(({ isOnline }) => !isOnline).length,
-    isOtherHeard: otherClick.answer !== "refused",
+    isOtherRefused: false,
+    isOtherHeard: true,
   };
-  if (!isAllThere) {
-    const { cells } = await hearing.read(hearing.url(0));
+  // A connection that was lost is a failure already.
+  if (!isAllThere && seen.disconnected === 0) {
+    const { cells } = await readAfter(hearing, busy);
     const isStored = (click: Click) => cells[click.cell] === click.value;
     const missing = clicks.filter((click) => !isSettled(click));
     // A click that is not stored either was lost, or ignored by a limit. That is another check.
     seen.lacking = missing.filter(isStored).length;
     hearing.vanished += missing.filter((click) => !isStored(click) && click.answer === "acknowledged").length;
     const isIgnored = hearing.isAnswering && otherClick.answer === undefined;
-    seen.isOtherHeard = isSettled(otherClick) ? seen.isOtherHeard : !(isStored(otherClick) || isIgnored);
+    seen.isOtherHeard = isSettled(otherClick) || !(isStored(otherClick) || isIgnored);
   }
+  // Answers may come late.
+  seen.refused = clicks.filter(({ answer }) => answer === "refused").length;
+  seen.isOtherRefused = otherClick.answer === "refused";
   return { ...seen, ...(await readMuch(hearing)) };
 }
 

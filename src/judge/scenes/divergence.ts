@@ -4,8 +4,11 @@
  * arrive, messages are lost between them.
  */
 
+import type { BoardState } from "../board-state.js";
+import type { Guest } from "../guest.js";
 import type { Hearing } from "../hearing.js";
 import type { DivergenceSeen } from "../observations.js";
+import { readAfter } from "../read-after.js";
 
 const CLICKS = 3;
 
@@ -13,7 +16,7 @@ export async function divergence(hearing: Hearing): Promise<DivergenceSeen> {
   const deaf: { from: string; to: string }[] = [];
   const clicked = new Map<number, boolean>();
   for (const from of hearing.urls) {
-    const writer = hearing.writers.find(({ url }) => url === from) ?? hearing.writer(0);
+    const writer = writerAt(hearing, from);
     const others = hearing.witnesses.filter(({ url }) => url !== from);
     const clicks: { cell: number; value: boolean }[] = [];
     for (const cell of hearing.take(CLICKS)) {
@@ -30,7 +33,13 @@ export async function divergence(hearing: Hearing): Promise<DivergenceSeen> {
       else hearing.strays += lacks(other);
     }
   }
-  return { clicks: CLICKS, deaf, storedDifferently: await countDifferences(hearing, clicked) };
+  // Two boards store differently for that reason.
+  const storedDifferently = deaf.length > 0 ? 0 : await countDifferences(hearing, clicked);
+  return { clicks: CLICKS, deaf, storedDifferently };
+}
+
+function writerAt(hearing: Hearing, at: string): Guest {
+  return hearing.writers.find(({ url }) => url === at) ?? hearing.writer(0);
 }
 
 /** Boxes that an instance stores otherwise than they were clicked. */
@@ -40,5 +49,11 @@ async function countDifferences(hearing: Hearing, clicked: ReadonlyMap<number, b
   const boards = await Promise.all(
     hearing.urls.map((url) => hearing.readUntil(url, ({ cells }) => all.every(isRight(cells)), 3)),
   );
-  return all.filter((cell) => new Set(boards.map(({ cells }) => cells[cell])).size > 1).length;
+  const differing = (read: readonly BoardState[]) =>
+    all.filter((cell) => new Set(read.map(({ cells }) => cells[cell])).size > 1).length;
+  if (differing(boards) === 0) return 0;
+  // An instance may be read through a stale copy.
+  const later: BoardState[] = [];
+  for (const url of hearing.urls) later.push(await readAfter(hearing, writerAt(hearing, url)));
+  return differing(later);
 }

@@ -16,6 +16,8 @@ const DEPTH = 1_000;
 const TEXT_CHARACTERS = 32_768;
 const FAR = 1_000;
 const LATER_MS = 20;
+/** Boxes that the messages changed. */
+const RESTORED_MAX = 100;
 const BACK_MS_MAX = 4_000;
 const BACK_PAUSE_MS = 250;
 
@@ -35,6 +37,8 @@ export async function hostile(hearing: Hearing): Promise<HostileSeen> {
   hearing.requireAll();
   const [cell = 0] = hearing.take(1);
   hearing.touched.add(cell);
+  const foreign = hearing.foreign;
+  const { cells: before } = await hearing.read(hearing.url(0));
   const waitMs = hearing.graceMs;
   let sender: Guest | undefined;
   let sent = 0;
@@ -61,7 +65,7 @@ export async function hostile(hearing: Hearing): Promise<HostileSeen> {
   }
   sender?.leave();
   const isBack = ending === undefined || (await comesBack(hearing));
-  const damage = isBack ? await damageOf(hearing) : undefined;
+  const damage = isBack ? await damageOf(hearing, before, foreign) : undefined;
   const crash: CrashSeen = { messages: sent, ending, isBack, damage };
   const stall: StallSeen = { messages: sent, worstMs, usualMs: hearing.seenMs, stalling, waitedMs: waitMs };
   const other: NotPlayed = { notPlayed: `the trial ended after ${countOf(sent, "message")}` };
@@ -74,14 +78,14 @@ function isSettled({ witnesses, writers }: Hearing): boolean {
   return [...witnesses, ...writers].every(({ isOnline }) => isOnline);
 }
 
-/** An ordinary click. Ends early if connections are lost. */
+/** An ordinary click, which may be refused by a limit. Ends early if connections are lost. */
 async function probe(hearing: Hearing, ms: number): Promise<boolean> {
   const writer = hearing.writer(1);
   const cell = hearing.cellOf(writer);
   const { screen } = hearing.witnessAt(writer.url);
   const value = !screen.at(cell);
-  hearing.set(writer, cell, value);
-  const isSeen = () => screen.at(cell) === value;
+  const click = hearing.set(writer, cell, value);
+  const isSeen = () => screen.at(cell) === value || click.answer === "refused";
   await hearing.wait(() => isSeen() || !isSettled(hearing), ms);
   return isSeen();
 }
@@ -99,19 +103,35 @@ async function comesBack(hearing: Hearing): Promise<boolean> {
   return false;
 }
 
-async function damageOf(hearing: Hearing): Promise<string | undefined> {
-  const { before, size } = hearing;
+/** `before` and `foreign` are of before the messages. */
+async function damageOf(hearing: Hearing, before: readonly boolean[], foreign: number): Promise<string | undefined> {
+  const { size } = hearing;
   try {
     const { cells, odd } = await hearing.read(hearing.url(0));
     if (cells.length !== size)
       return `the board had ${formatCount(size)} boxes and now has ${formatCount(cells.length)}`;
-    if (odd > before.odd) return `${countOf(odd - before.odd, "box is", "boxes are")} neither checked nor unchecked`;
-    const changed = cells.filter((value, cell) => !hearing.touched.has(cell) && value !== before.cells[cell]).length;
-    return changed > 0 && hearing.foreign === 0 ? `${countOf(changed, "box")} changed that nobody clicked` : undefined;
+    const more = odd - hearing.before.odd;
+    if (more > 0) return `${countOf(more, "box is", "boxes are")} neither checked nor unchecked`;
+    const changed = changedCells(before, cells, hearing.touched);
+    // Others who click here may have changed them.
+    if (changed.length === 0 || foreign > 0) return undefined;
+    // So they are given their old values, and are not taken for clicks of somebody else.
+    for (const cell of changed.slice(0, RESTORED_MAX)) hearing.touched.add(cell);
+    hearing.damaging = hearing.foreign;
+    return `${countOf(changed.length, "box", "boxes")} changed that nobody clicked`;
   } catch (error) {
     if (!(error instanceof BadAnswer) || error.status === 429) throw new Interrupted(plainText(error));
     return `the board can no longer be read (${error.message})`;
   }
+}
+
+/** Boxes that the judge did not click, and that are not as they were. */
+export function changedCells(
+  before: readonly boolean[],
+  after: readonly boolean[],
+  touched: ReadonlySet<number>,
+): number[] {
+  return [...after.keys()].filter((cell) => !touched.has(cell) && after[cell] !== before[cell]);
 }
 
 function messagesFor(size: number, cell: number): Message[] {

@@ -3,9 +3,11 @@
  * that a witness showed, must be in the stored board.
  */
 
+import type { BoardState } from "../board-state.js";
 import type { Click } from "../guest.js";
 import type { Hearing } from "../hearing.js";
 import type { LostSeen } from "../observations.js";
+import { readAfter } from "../read-after.js";
 
 const ROUNDS = 3;
 const CLICKS = 40;
@@ -33,13 +35,16 @@ async function playRound(hearing: Hearing): Promise<LostSeen> {
   const isShown = ({ cell, value }: Click) => witnesses.some(({ screen }) => screen.at(cell) === value);
   const isSettled = (click: Click) =>
     click.answer === "refused" || witnesses.every(({ screen }) => screen.at(click.cell) === click.value);
-  await hearing.wait(() => clicks.every(isSettled));
+  await hearing.waitForAll(() => clicks.every(isSettled), clicks.length);
   // Noted now: a later reading or click could hide it.
   const confirmed = clicks.filter(
     (click) => click.answer !== "refused" && (click.answer === "acknowledged" || isShown(click)),
   );
   const isStored = (cells: readonly boolean[]) => (click: Click) => cells[click.cell] === click.value;
-  const stored = await hearing.readUntil(hearing.url(0), ({ cells }) => confirmed.every(isStored(cells)));
+  const isAllStored = ({ cells }: BoardState) => confirmed.every(isStored(cells));
+  let stored = await hearing.readUntil(hearing.url(0), isAllStored);
+  // The server may be slow, or the reading an old copy.
+  if (!isAllStored(stored)) stored = await readAfter(hearing, hearing.writer(0));
   const lost = confirmed.filter((click) => !isStored(stored.cells)(click)).length;
   const strays = await countStrays(hearing, confirmed.filter(isStored(stored.cells)));
   hearing.strays += strays;

@@ -22,6 +22,7 @@ const RIGHT: Observations = {
     refused: 0,
     lacking: 0,
     disconnected: 0,
+    isOtherRefused: false,
     isOtherHeard: true,
     reading: "open",
     readings: 120,
@@ -80,8 +81,10 @@ describe("the rules of the judge", () => {
     });
   }
 
-  test("clicks that vanish one at a time are lost updates", () => {
+  test("clicks that vanish in another scene are lost updates, however they were made there", () => {
     assert.deepEqual(verdicts({}, { vanished: 2 }), { ...EXPECTED, lost: "failed" });
+    const { observed = "" } = decide({ ...RIGHT, vanished: 2 }).find(({ check }) => check === "lost") ?? {};
+    assert.match(observed, /^2 clicks that the server acknowledged, or that clients showed, are missing/);
   });
 
   test("a stored click that never arrived was missed, also if the scene could not be played for that reason", () => {
@@ -110,6 +113,8 @@ describe("the rules of the judge", () => {
     ["most clicks are refused", "lost", { lost: { confirmed: 12, refused: 28 } }],
     ["most clicks are ignored", "lost", { lost: { confirmed: 12 } }],
     ["clients differ, and one of them missed a click", "order", { order: { unexplained: 2 } }],
+    ["another client is refused, as the limit of an address may do", "blind", { blind: { isOtherRefused: true } }],
+    ["most clicks of the busy client are refused", "blind", { blind: { refused: 21 } }],
     ["some boxes change back, and others do not", "toggle", { toggle: { flipped: 1 } }],
   ];
   for (const [what, check, change] of unclear) {
@@ -117,6 +122,12 @@ describe("the rules of the judge", () => {
       assert.deepEqual(verdicts(change), { ...EXPECTED, [check]: "not observed" });
     });
   }
+
+  test("a client that a busy one cuts off, or that then misses clicks, is a failure, however many clicks were refused", () => {
+    for (const fault of [{ disconnected: 1 }, { lacking: 1 }]) {
+      assert.equal(verdicts({ blind: { ...fault, refused: 30, isOtherRefused: true } }).blind, "failed");
+    }
+  });
 
   test("a lost click is lost, however many others were refused", () => {
     assert.equal(verdicts({ lost: { confirmed: 12, refused: 28, lost: 1 } }).lost, "failed");
