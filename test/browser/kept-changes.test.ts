@@ -73,10 +73,10 @@ describe("changes that wait", () => {
     return page;
   }
 
-  /** Checks CELLS cells from `first` on, and waits until some of them are in the store. */
-  async function paint(page: Page, first: number): Promise<void> {
-    await page.evaluate(([start, end]) => window.kept.set(start, end, true), [first, first + CELLS] as const);
-    await page.waitForFunction((most) => window.kept.pending < most, CELLS);
+  /** Checks cells from `first` on, and waits until some of them are in the store. */
+  async function paint(page: Page, first: number, count = CELLS): Promise<void> {
+    await page.evaluate(([start, end]) => window.kept.set(start, end, true), [first, first + count] as const);
+    await page.waitForFunction((most) => window.kept.pending < most, count);
   }
 
   /** … and until others are, of which the page does not know it. The rest waits. */
@@ -206,9 +206,11 @@ describe("changes that wait", () => {
   test("of two pages that end together are delivered together, because each may wait for the other", async (t) => {
     const { context, first } = await start(t);
     const [one, two] = [await open(context), await open(context)];
-    await paint(two, first + CELLS);
-    await paint(one, first);
-    const [x, y] = [first + CELLS - 1, first + 2 * CELLS];
+    // Enough to last until both pages have ended, also on a slow machine.
+    const many = 4 * CELLS;
+    await paint(two, first + many, many);
+    await paint(one, first, many);
+    const [x, y] = [first + many - 1, first + 2 * many];
     const set = (page: Page, cell: number, value: boolean) =>
       page.evaluate(([at, to]) => window.kept.set(at, at + 1, to), [cell, value] as const);
     await set(two, x, false);
@@ -216,10 +218,15 @@ describe("changes that wait", () => {
     await set(one, y, false);
     await Promise.all([one.close(), two.close()]);
     await open(context);
-    await untilStored(first, new Map([[x, [true, false]]]));
-    await untilStored(first + CELLS);
-    await until("the last one is in the store", () => stored.get(y)?.length === 2);
-    assert.deepEqual(stored.get(y), [true, false]);
+    await until("the last ones are in the store", () => stored.get(x)?.length === 2 && stored.get(y)?.length === 2);
+    assert.deepEqual(
+      [stored.get(x), stored.get(y)],
+      [
+        [true, false],
+        [true, false],
+      ],
+    );
+    for (const part of [0, many - CELLS - 1, many, 2 * many - CELLS]) await untilStored(first + part);
   });
 
   test("are not delivered for another user of the browser", async (t) => {

@@ -12,9 +12,12 @@ const CELLS = 100;
 
 test("56 clients of eight instances hammer one box: nobody is disconnected, its page stays writable, and all agree when they stop", async (t) => {
   const store = await EmbeddedStore.open({ directory: temporaryFolder(t) });
-  t.after(() => store.close());
   const instances = await Promise.all(Array.from({ length: 8 }, () => startInstance({}, store)));
-  t.after(() => Promise.all(instances.map((instance) => instance.stop())));
+  // In this order: an instance that ends still has something to tell the store.
+  t.after(async () => {
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await store.close();
+  });
   let connections = 0;
   for (const { io } of instances) io.httpServer.on("upgrade", () => connections++);
   const clients = await Promise.all(
@@ -41,10 +44,12 @@ test("56 clients of eight instances hammer one box: nobody is disconnected, its 
 
 test("a presence that never answers delays no write, and what changes is sent without a question to the store", async (t) => {
   const store = new FaultyStore(await EmbeddedStore.open({ directory: temporaryFolder(t) }));
-  t.after(() => store.close());
   store.enroll = (_id, record) => (record === "" ? Promise.resolve([]) : new Promise(() => undefined));
   const instance = await startInstance({}, store);
-  t.after(() => instance.stop());
+  t.after(async () => {
+    await instance.stop();
+    await store.close();
+  });
   const clients = await Promise.all(Array.from({ length: 20 }, () => watchBoard(instance.url)));
   t.after(() => {
     for (const { close } of clients) close();
