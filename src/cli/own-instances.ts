@@ -6,7 +6,6 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +15,8 @@ import { DeploymentUnusable } from "../bench/deployment.js";
 import type { Scenario } from "../bench/scenario.js";
 import { PAGE_CELLS } from "../board/geometry.js";
 import { OPTIONS } from "../server/config.js";
+import { killed } from "./children.js";
+import { WITH_TERMINAL } from "./signals.js";
 
 /** As built, also when the bench is run from sources. */
 const MAIN = fileURLToPath(
@@ -39,7 +40,7 @@ export class OwnInstances {
   private constructor(env: NodeJS.ProcessEnv) {
     this.#env = { ...withoutOptions(env), ...LIMITS, HOST: "127.0.0.1", PORT: "0" };
     process.once("exit", () => this.#end());
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+    for (const signal of WITH_TERMINAL) process.once(signal, () => process.exit(1));
   }
 
   /** Starts what the scenario needs, and returns it with the URLs. */
@@ -64,12 +65,7 @@ export class OwnInstances {
   }
 
   async stop(): Promise<void> {
-    const running = this.#children.filter(
-      ({ pid, exitCode, signalCode }) => pid !== undefined && exitCode === null && signalCode === null,
-    );
-    const ended = running.map((child) => once(child, "exit"));
-    for (const child of running) child.kill("SIGKILL");
-    await Promise.all(ended);
+    await Promise.all(this.#children.map(killed));
     this.#end();
   }
 

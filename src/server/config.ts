@@ -449,8 +449,7 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
   const values = Object.entries(OPTIONS).map(([name, option]) => [name, readOption(option, flags, env)] as const);
   // Each value comes from its own option's `parse`, so the cast is safe.
   const config = Object.fromEntries(values) as Config;
-  const isSet = (option: Option) =>
-    Boolean(flags[option.env] ?? (env[option.env] || (option.alsoEnv && env[option.alsoEnv])));
+  const isSet = (option: Option) => Boolean(givenText(option, flags, env));
   const mistake = relayMistakeIn(config, isSet) ?? mistakeIn(config, rightsElsewhere);
   if (mistake !== undefined) throw new BadOption(mistake);
   // A relay has the boards of its upstream.
@@ -482,12 +481,15 @@ function relayMistakeIn(config: Config, isSet: (option: Option) => boolean): str
   return undefined;
 }
 
+/** The text of a flag or variable. An empty variable counts as unset. */
+function givenText({ env: name, alsoEnv }: Option, flags: Flags, env: Flags): string | undefined {
+  return flags[name] ?? (env[name] || (alsoEnv && env[alsoEnv]) || undefined);
+}
+
 /** Returns undefined for an option that has neither a value nor a fallback. */
 function readOption(option: Option, flags: Flags, env: Flags): unknown {
   const flag = flags[option.env];
-  const also = option.alsoEnv && env[option.alsoEnv];
-  // An empty variable counts as unset.
-  const value = flag ?? (env[option.env] || also || option.fallback);
+  const value = givenText(option, flags, env) ?? option.fallback;
   if (value === undefined) return undefined;
   const parsed = option.parse(value.trim());
   if (parsed !== undefined) return parsed;

@@ -20,6 +20,8 @@ export interface Roll {
   enroll(id: string, record: string): Promise<Announced[]>;
 }
 
+/** An id that no instance has. It lists the others without joining them. */
+export const NOBODY = "-";
 export const GONE_MS = 7_000;
 /** Beyond this, the instances that announced themselves least recently are removed. */
 export const INSTANCES_MAX = 1_000;

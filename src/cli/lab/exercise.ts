@@ -5,10 +5,12 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExerciseReport } from "../../protocol/lab.js";
+import { isAlive } from "../children.js";
 
 interface Exercise {
   readonly step: number;
@@ -28,7 +30,6 @@ const SHOWN = /^(?:src|examples|docs|test|bench)\/[\w./-]+\.(?:ts|tsx|lua|md)$|^
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const TUTORIAL = `${root}examples/tutorial/main.ts`;
-let isRunning = false;
 let running: ChildProcess | undefined;
 
 export function isExercise(body: unknown): body is Exercise {
@@ -43,21 +44,16 @@ export async function runExercise({ step, isStart }: Exercise): Promise<Exercise
     const output = "Exercises need a clone of the repository: run `npm ci` and `npm run demo` in it.";
     return { file, output, isPassed: false };
   }
-  if (isRunning) return { file, output: "Another exercise is still running. Wait for its result.", isPassed: false };
-  isRunning = true;
-  try {
-    const { output, code } = await runTutorial([String(step), isStart ? "--start" : "--exercise", "--quick"]);
-    return { file, output, isPassed: isStart ? undefined : code === 0 };
-  } finally {
-    isRunning = false;
-  }
+  if (running) return { file, output: "Another exercise is still running. Wait for its result.", isPassed: false };
+  const { output, code } = await runTutorial([String(step), isStart ? "--start" : "--exercise", "--quick"]);
+  return { file, output, isPassed: isStart ? undefined : code === 0 };
 }
 
 /** Ends the exercise that runs, if there is one, and what it started. */
 export async function endExercise(): Promise<void> {
   const child = running;
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((done) => child.once("exit", done));
+  if (!child || !isAlive(child)) return;
+  const ended = once(child, "exit");
   child.kill("SIGTERM");
   const late = setTimeout(() => killGroup(child), END_MS_MAX);
   await ended;

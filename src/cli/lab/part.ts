@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { PartState } from "../../protocol/lab.js";
+import { killed } from "../children.js";
 import { BEAT_MS, type ProcessOptions, type ProcessReport, type Resync } from "./process-messages.js";
 import type { Wire } from "./wire.js";
 
@@ -78,12 +79,8 @@ export class Part {
     this.#set("up");
   }
 
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
+  kill(): Promise<void> {
+    return killed(this.#child);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { PartState, ServerView } from "../../protocol/lab.js";
+import { killed } from "../children.js";
 import { Asker, type Reply } from "./resp.js";
 import { forgetPid, keepPid } from "./server-pids.js";
 import { Wire } from "./wire.js";
@@ -105,11 +106,7 @@ export class LabServer {
   }
 
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
+    await killed(this.#child);
     this.state = "down";
   }
 

@@ -6,10 +6,9 @@
 
 import { ofBoard } from "../../store/by-board.js";
 import { type ClaimRules, describeRule, formatRule } from "../../store/claims.js";
+import { NOBODY } from "../../store/roll.js";
 import { type Store, StoreUnusable } from "../../store/store.js";
 
-/** An id that no instance has. It lists the others without joining them. */
-const NOBODY = "-";
 const ATTEMPTS_MAX = 10;
 
 /**

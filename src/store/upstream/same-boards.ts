@@ -6,6 +6,7 @@
 
 import { randomBytes } from "node:crypto";
 import { type Cancel, every } from "../../protocol/clock.js";
+import { NOBODY } from "../roll.js";
 import { type LinkOptions, UpstreamLink } from "./upstream-link.js";
 
 type Probed = "same" | "foreign" | { readonly unreachable: string };
@@ -16,8 +17,6 @@ interface SameBoardsOptions extends Pick<LinkOptions, "secret" | "clock"> {
   readonly incident: (message: string) => void;
 }
 
-/** No instance has this id. It reads the roll without joining it. */
-const NOBODY = "-";
 const RETRY_MS = 10_000;
 
 export class SameBoards {

@@ -12,7 +12,7 @@
 import type { Snapshot } from "../../board/delta.js";
 import type { PageRef } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
-import { type Clock, realClock } from "../../protocol/clock.js";
+import { type Clock, realClock, within } from "../../protocol/clock.js";
 import type { BoardRecords } from "../boards.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
@@ -122,28 +122,25 @@ export class UpstreamStore implements Store {
     const store = new UpstreamStore(options);
     const { clock = realClock } = options;
     store.#upstreams.start();
-    let cancel = () => {};
-    const late = new Promise<"late">((done) => {
-      cancel = clock.after(OPEN_MS_MAX, () => done("late"));
-    });
-    const first = await Promise.race([store.#welcomed, late]);
-    cancel();
-    if (first !== "late") {
+    const unanswered = () =>
+      new StoreUnusable(
+        `${store.#lastIncident || "no upstream answered"}. ` +
+          "Check UPSTREAM_URL and RELAY_SECRET, and that the upstream is running",
+      );
+    try {
+      await within(clock, OPEN_MS_MAX, store.#welcomed, unanswered);
       // If its store is away, the check is made later.
-      await store.#sameBoards.check().catch(() => undefined);
+      await store.#sameBoards.check().catch(forget);
       const { foreign } = store.#sameBoards;
       if (foreign.length === 0) return store;
-      await store.close();
       throw new StoreUnusable(
         `UPSTREAM_URL names instances with different boards (${foreign.join(", ")}). ` +
           "Name only instances of one deployment, which share a store",
       );
+    } catch (error) {
+      await store.close();
+      throw error;
     }
-    await store.close();
-    throw new StoreUnusable(
-      `${store.#lastIncident || "no upstream answered"}. ` +
-        "Check UPSTREAM_URL and RELAY_SECRET, and that the upstream is running",
-    );
   }
 
   get available(): boolean {
