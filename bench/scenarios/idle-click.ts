@@ -7,18 +7,17 @@
  * for load.
  */
 
-import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
-import { readConfig } from "../../src/server/config.js";
 import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";
 import { colyseus } from "../load/frameworks.js";
 import { ours, oursOverSocketIo } from "../load/ours.js";
-import { atMost, percentile, type Scenario, show, spreadOf } from "../load/outcome.js";
+import { atMost, type Scenario, show } from "../load/outcome.js";
 import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsCoalesced, wsPubSub } from "../load/per-change.js";
 import { startSystem, startValkey } from "../load/processes.js";
 import type { BoardClient, System } from "../load/system.js";
+import { type Clicker, PAUSE_MS, rowOf, timeOf, timeRounds } from "../load/timed-clicks.js";
 
 const CELLS = 100;
 /** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
@@ -28,18 +27,9 @@ const WARM_RATE = 180;
 /** The flush interval is short again after this time. */
 const SETTLE_MS = 500;
 const CLICKS_FIRST = 100;
-const PAUSE_MS = readConfig({}, {}).flushMs + 4;
-/** A change that takes longer is lost, and ends the scenario. */
-const ARRIVE_MS_MAX = 5_000;
 const RATIO = { required: 1.25, stretch: 1.1 };
 
-interface Pair {
-  readonly system: System;
-  /** Changes one cell: the next one each time. */
-  readonly click: () => void;
-  readonly arrivals: EventTarget;
-  /** The delays of each round. */
-  readonly tookMs: number[][];
+interface Pair extends Clicker {
   judge(): Promise<Correctness>;
   stop(): Promise<void>;
 }
@@ -64,21 +54,13 @@ export const idleClick: Scenario = {
         await warmUp(pair, warmSeconds);
       }
       for (let nth = 0; nth < CLICKS_FIRST; nth++) for (const pair of pairs) await timeOf(pair);
-      for (let round = 0; round < rounds; round++) {
-        for (const { tookMs } of pairs) tookMs.push([]);
-        for (let nth = 0; nth < clicks; nth++) {
-          for (const pair of pairs) pair.tookMs[round]?.push(await timeOf(pair));
-        }
-      }
+      await timeRounds(pairs, rounds, clicks);
       const judged = await pairs[0]?.judge();
       if (judged) remarks.add(mine.name, judged);
     } finally {
       await Promise.all(pairs.map((pair) => pair.stop()));
     }
-    const rows = pairs.map(({ system, tookMs }) => {
-      const at = (part: number) => spreadOf(tookMs.map((round) => percentile(round, part)));
-      return { system: system.name, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
-    });
+    const rows = pairs.map(rowOf);
     const ofPlain = ({ name }: System) => {
       const median = (system: string) => rows.find((row) => row.system === system)?.p50.median ?? Number.NaN;
       return median(name) / median(plain.name);
@@ -100,20 +82,6 @@ export const idleClick: Scenario = {
   },
 };
 
-/** Milliseconds from a click to its change. */
-async function timeOf({ system, click, arrivals }: Pair): Promise<number> {
-  await pause(PAUSE_MS);
-  const arrived = once(arrivals, "change", { signal: AbortSignal.timeout(ARRIVE_MS_MAX) });
-  const startMs = performance.now();
-  click();
-  try {
-    await arrived;
-  } catch (cause) {
-    throw new Error(`${system.name}: a change did not arrive within ${ARRIVE_MS_MAX} ms`, { cause });
-  }
-  return performance.now() - startMs;
-}
-
 async function warmUp({ click }: Pair, seconds: number): Promise<void> {
   await pace(WARM_RATE, seconds * 1_000, click);
   await pause(SETTLE_MS);
@@ -130,7 +98,7 @@ async function startPair(system: System): Promise<Pair> {
   const last = new Map<number, boolean>();
   let clicks = 0;
   return {
-    system,
+    name: system.name,
     click: () => {
       const cell = clicks % CELLS;
       const value = Math.floor(clicks / CELLS) % 2 === 0;

@@ -6,31 +6,20 @@
  * The clicks alternate, one at a time. Each deployment has a Valkey of its own.
  */
 
-import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../../src/bench/pace.js";
-import { readConfig } from "../../../src/server/config.js";
 import { LaneClient } from "../../load/lane-client.js";
 import { ours, relaysOf } from "../../load/ours.js";
-import { atMost, percentile, type Scenario, spreadOf } from "../../load/outcome.js";
+import { atMost, type Scenario } from "../../load/outcome.js";
 import { startSystem, startValkey } from "../../load/processes.js";
 import { startOrigin } from "../../load/relayed.js";
+import { type Clicker, PAUSE_MS, rowOf, timeRounds } from "../../load/timed-clicks.js";
 
 const CELLS = 100;
 const WARM_SECONDS = 20;
 const WARM_RATE = 180;
 const SETTLE_MS = 500;
-/** Longer than a frame, as otherwise the flush interval would be measured. */
-const PAUSE_MS = readConfig({}, {}).flushMs + 4;
-const ARRIVE_MS_MAX = 5_000;
 const RATIO = 3;
-
-interface Way {
-  readonly name: string;
-  readonly click: () => void;
-  readonly arrivals: EventTarget;
-  readonly tookMs: number[][];
-}
 
 export const relayClick: Scenario = {
   name: "relay-click",
@@ -58,14 +47,8 @@ export const relayClick: Scenario = {
       ];
       for (const { click } of ways) await pace(WARM_RATE, warmSeconds * 1_000, click);
       await pause(SETTLE_MS);
-      for (let round = 0; round < rounds; round++) {
-        for (const { tookMs } of ways) tookMs.push([]);
-        for (let nth = 0; nth < clicks; nth++) for (const way of ways) way.tookMs[round]?.push(await timeOf(way));
-      }
-      const rows = ways.map(({ name, tookMs }) => {
-        const at = (part: number) => spreadOf(tookMs.map((round) => percentile(round, part)));
-        return { system: name, p50: at(0.5), p90: at(0.9), p99: at(0.99) };
-      });
+      await timeRounds(ways, rounds, clicks);
+      const rows = ways.map(rowOf);
       const [alone, relayed] = rows.map(({ p50 }) => p50.median);
       const ratio = (relayed ?? Number.NaN) / (alone ?? Number.NaN);
       tell(`p50 ${relayed?.toFixed(2)} ms through relays, ${alone?.toFixed(2)} ms within one instance`);
@@ -84,21 +67,7 @@ export const relayClick: Scenario = {
   },
 };
 
-/** Milliseconds from a click to its change. */
-async function timeOf({ name, click, arrivals }: Way): Promise<number> {
-  await pause(PAUSE_MS);
-  const arrived = once(arrivals, "change", { signal: AbortSignal.timeout(ARRIVE_MS_MAX) });
-  const startMs = performance.now();
-  click();
-  try {
-    await arrived;
-  } catch (cause) {
-    throw new Error(`${name}: a change did not arrive within ${ARRIVE_MS_MAX} ms`, { cause });
-  }
-  return performance.now() - startMs;
-}
-
-async function openWay(name: string, from: string, to: string, ends: (() => unknown)[]): Promise<Way> {
+async function openWay(name: string, from: string, to: string, ends: (() => unknown)[]): Promise<Clicker> {
   const arrivals = new EventTarget();
   const writer = await LaneClient.open(from, [0]);
   ends.push(() => writer.close());
