@@ -293,18 +293,29 @@ describe("many peers of the lane from one address", () => {
     const ends: WeakRef<TcpSocket>[] = [];
     small.io.httpServer.on("connection", (socket: TcpSocket) => ends.push(new WeakRef(socket)));
     const codes: string[] = [];
-    const come = async (index: number) => {
+    const join = async () => {
       const { client } = await rawLane(small);
       const texts = reading(client);
-      // Some leave at once, some before the answer, and some when they have joined.
-      if (index % 3 > 0) client.write(JOIN);
-      if (index % 3 > 1) {
-        await until("it is answered", () => /"watching":1|goodbye/.test(texts()));
-        codes.push(/"code":"(\w+)"/.exec(texts())?.[1] ?? "served");
-      }
+      client.write(JOIN);
+      await until("it is answered", () => /"watching":1|goodbye/.test(texts()));
+      codes.push(/"code":"(\w+)"/.exec(texts())?.[1] ?? "served");
+      return client;
+    };
+    const come = async (index: number) => {
+      // Some leave when they have joined, some before the answer, and some at once.
+      const hasJoined = index % 3 > 1;
+      const client = hasJoined ? await join() : (await rawLane(small)).client;
+      if (!hasJoined && index % 3 > 0) client.write(JOIN);
       client.destroy();
     };
-    for (let round = 0; round < 4; round++) await Promise.all(Array.from({ length: 30 }, (_, index) => come(index)));
+    // Nobody leaves before all are answered, so more than 20 are there at once.
+    const crowd = async () => {
+      for (const client of await Promise.all(Array.from({ length: 30 }, join))) client.destroy();
+    };
+    for (let round = 0; round < 3; round++) {
+      await crowd();
+      await Promise.all(Array.from({ length: 30 }, (_, index) => come(index)));
+    }
     assert.deepEqual(new Set(codes), new Set(["served", "TOO_MANY_CONNECTIONS"]));
     const metrics = () => small.instance.metrics.text();
     assert.match(await metrics(), /^socketscaler_refusals_total\{code="TOO_MANY_CONNECTIONS"\} [1-9]/m);
