@@ -59,7 +59,7 @@ export default defineConfig({
   resolve: {
     alias: [
       // As `browser` in package.json says of the compiled file.
-      { find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") },
+      { find: /^.*\/web-socket-class\.js$/, replacement: pathOf("src/client/links/web-socket-class.browser.ts") },
       // The text of the steps in the lab.
       { find: /^tutorial\.md(?=\?)/, replacement: pathOf("docs/tutorial.md") },
     ],

@@ -5,7 +5,7 @@
 
 import type { Delta } from "../../src/board/delta.js";
 import { samePosition } from "../../src/board/position.js";
-import { webSocketBytes } from "../../src/client/link.js";
+import { webSocketBytes } from "../../src/client/links/link.js";
 import { decodeSnapshot } from "../../src/protocol/codec.js";
 import * as DOWN from "../../src/protocol/down-kinds.js";
 import {

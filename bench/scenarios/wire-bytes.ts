@@ -12,7 +12,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { frameHeaderBytes } from "../../src/client/link.js";
+import { frameHeaderBytes } from "../../src/client/links/link.js";
 import { LaneDelta } from "../../src/protocol/lane-delta.js";
 import { newTag } from "../../src/store/tag.js";
 import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";

@@ -1,11 +1,11 @@
 /* One client of the swarm: the client library over a real connection, with counters. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import type { CellChange } from "../client/board.js";
+import type { CellChange } from "../client/api/board.js";
+import type { LiveBoard } from "../client/boards/live-board.js";
 import { LiveClient } from "../client/client.js";
-import { Connection } from "../client/connection.js";
-import type { Line, LineListener } from "../client/line.js";
-import type { LiveBoard } from "../client/live-board.js";
+import { Connection } from "../client/connection/connection.js";
+import type { Line, LineListener } from "../client/links/line.js";
 import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
 import { LANE_PROTOCOL } from "../protocol/lane.js";

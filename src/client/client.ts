@@ -7,11 +7,11 @@ import type { Clock } from "../protocol/clock.js";
 import { decodeSnapshot, type Framed } from "../protocol/codec.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import { Refusal } from "../protocol/refusal.js";
-import type { Board } from "./board.js";
-import type { ChangeKeeper, EarlierChanges } from "./connect-options.js";
-import { type ConnectionState, NOT_CONNECTED } from "./connection-state.js";
-import type { Line, LineListener } from "./line.js";
-import { LiveBoard } from "./live-board.js";
+import type { Board } from "./api/board.js";
+import type { ChangeKeeper, EarlierChanges } from "./api/connect-options.js";
+import { type ConnectionState, NOT_CONNECTED } from "./api/connection-state.js";
+import { LiveBoard } from "./boards/live-board.js";
+import type { Line, LineListener } from "./links/line.js";
 
 /** Events of a client, and their listeners. */
 export interface ClientEvents {

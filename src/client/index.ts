@@ -1,11 +1,11 @@
 /* The client library of the package: `socketscaler/client`. */
 
 import { toBase64url } from "../protocol/base64url.js";
+import type { ConnectOptions } from "./api/connect-options.js";
 import { type Client, LiveClient } from "./client.js";
-import type { ConnectOptions } from "./connect-options.js";
-import { Connection } from "./connection.js";
-import { clientClock } from "./elapsed-clock.js";
-import { visitorId } from "./visitor-id.js";
+import { Connection } from "./connection/connection.js";
+import { visitorId } from "./connection/visitor-id.js";
+import { clientClock } from "./timing/elapsed-clock.js";
 
 export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
@@ -21,10 +21,10 @@ export type {
   RefusedChange,
   Right,
   Watch,
-} from "./board.js";
+} from "./api/board.js";
+export type { ChangeKeeper, ConnectOptions, EarlierChanges, GetToken } from "./api/connect-options.js";
+export type { ConnectionState } from "./api/connection-state.js";
 export type { Client, ClientEvents } from "./client.js";
-export type { ChangeKeeper, ConnectOptions, EarlierChanges, GetToken } from "./connect-options.js";
-export type { ConnectionState } from "./connection-state.js";
 
 /**
  * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path

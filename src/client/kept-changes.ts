@@ -10,11 +10,11 @@
  * by one page at a time, and never beside its owner. A page without Web Locks keeps nothing.
  */
 
-import type { ChangeKeeper, KeptSession } from "./connect-options.js";
-import { clientClock } from "./elapsed-clock.js";
-import { keys, olderElsewhere, read, write } from "./kept-entries.js";
-import { resend } from "./resend.js";
-import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.js";
+import type { ChangeKeeper, KeptSession } from "./api/connect-options.js";
+import { resend } from "./boards/resend.js";
+import { keys, olderElsewhere, read, write } from "./outbox/kept-entries.js";
+import { fromText, type SavedOutbox, savedBefore, toText } from "./outbox/saved-outbox.js";
+import { clientClock } from "./timing/elapsed-clock.js";
 
 const PREFIX = "socketscaler.changes|";
 /** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */

@@ -5,7 +5,7 @@
  */
 
 import { PAGE_CELLS, pagesBetween } from "../board/geometry.js";
-import type { Board, CellChange, CellRange, Watch } from "../client/board.js";
+import type { Board, CellChange, CellRange, Watch } from "../client/api/board.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/refusal.js";
 

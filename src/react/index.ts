@@ -13,7 +13,7 @@
 "use client";
 
 import { createContext, createElement, type ReactNode, useContext, useMemo, useRef, useSyncExternalStore } from "react";
-import { NOT_CONNECTED } from "../client/connection-state.js";
+import { NOT_CONNECTED } from "../client/api/connection-state.js";
 import type { Client, ConnectionState } from "../client/index.js";
 import { realClock } from "../protocol/clock.js";
 import { BoardSource } from "./board-source.js";

@@ -5,7 +5,7 @@
  */
 
 import { getBit } from "../board/bitmap.js";
-import type { CellChange, CellRange } from "../client/board.js";
+import type { CellChange, CellRange } from "../client/api/board.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { Refusal } from "../protocol/refusal.js";
 import type { BoardSource, Shown, SourceBoard } from "./board-source.js";

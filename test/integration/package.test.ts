@@ -119,7 +119,7 @@ describe("the package", () => {
     for (const name of ["lmdb", "express", "ioredis", "zod", "react"])
       assert.ok(!existsSync(join(modules, name)), name);
     checkSourceMaps(join(modules, "socketscaler-client"));
-    const types = readFileSync(join(modules, "socketscaler-client/dist/client/board.d.ts"), "utf8");
+    const types = readFileSync(join(modules, "socketscaler-client/dist/client/api/board.d.ts"), "utf8");
     assert.match(types, /<reference lib="esnext.disposable"/, "for users whose `lib` is older");
   });
 

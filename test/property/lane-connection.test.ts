@@ -12,7 +12,7 @@ import { type Bit, setBit } from "../../src/board/bitmap.js";
 import { type Delta, mergeDeltas, packChanges } from "../../src/board/delta.js";
 import { formatPosition, GENESIS, type Position, samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
-import { LaneLink } from "../../src/client/lane-link.js";
+import { LaneLink } from "../../src/client/links/lane-link.js";
 import { toBase64url } from "../../src/protocol/base64url.js";
 import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
 import * as DOWN from "../../src/protocol/down-kinds.js";

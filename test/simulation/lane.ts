@@ -7,8 +7,8 @@
  *              ◄── down ◄──                    and hears what the link reads in it
  */
 
-import { LaneLink } from "../../src/client/lane-link.js";
-import type { LinkListener } from "../../src/client/link.js";
+import { LaneLink } from "../../src/client/links/lane-link.js";
+import type { LinkListener } from "../../src/client/links/link.js";
 import { type Cancel, type Clock, every, pause } from "../../src/protocol/clock.js";
 import type { ErrorBody } from "../../src/protocol/errors.js";
 import type { Visitor } from "../../src/server/access/access.js";

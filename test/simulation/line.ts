@@ -4,8 +4,8 @@
  */
 
 import type { Delta } from "../../src/board/delta.js";
-import type { Line, LineListener, Outcome } from "../../src/client/line.js";
-import type { LinkListener } from "../../src/client/link.js";
+import type { Line, LineListener, Outcome } from "../../src/client/links/line.js";
+import type { LinkListener } from "../../src/client/links/link.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";

@@ -2,8 +2,8 @@
 
 import type { Bit } from "../../src/board/bitmap.js";
 import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
-import type { Watch } from "../../src/client/board.js";
-import type { LiveBoard } from "../../src/client/live-board.js";
+import type { Watch } from "../../src/client/api/board.js";
+import type { LiveBoard } from "../../src/client/boards/live-board.js";
 import { Refusal } from "../../src/protocol/refusal.js";
 import { Joins } from "./joins.js";
 

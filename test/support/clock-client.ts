@@ -1,9 +1,9 @@
 /* The client library over real sockets, on a clock that the test moves. */
 
 import type { TestContext } from "node:test";
+import type { ConnectionOptions } from "../../src/client/api/connect-options.js";
 import { LiveClient } from "../../src/client/client.js";
-import type { ConnectionOptions } from "../../src/client/connect-options.js";
-import { Connection } from "../../src/client/connection.js";
+import { Connection } from "../../src/client/connection/connection.js";
 import { newSession } from "./raw-client.js";
 import { VirtualClock } from "./virtual-clock.js";
 

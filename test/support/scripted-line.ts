@@ -4,7 +4,7 @@
 
 import { packChanges } from "../../src/board/delta.js";
 import { LiveClient } from "../../src/client/client.js";
-import type { Line, LineListener, Outcome } from "../../src/client/line.js";
+import type { Line, LineListener, Outcome } from "../../src/client/links/line.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Refusal } from "../../src/protocol/errors.js";
 import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";

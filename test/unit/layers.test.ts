@@ -55,6 +55,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "embedding",
     "",
   ],
+  client: ["timing", "outbox", "links", "feed", "api", "connection", "watching", "boards", ""],
   "web/canvas": ["view", "held", "paint", "drawing", "replay", "focus", ""],
 };
 
@@ -68,6 +69,11 @@ const APART: readonly (readonly [string, string])[] = [
   ["store/transfer", "store/embedded"],
   ["server/sockets", "server/lane"],
   ["server/sockets/teaching", "server/lane"],
+  ["client/outbox", "client/links"],
+  ["client/outbox", "client/connection"],
+  ["client/feed", "client/watching"],
+  ["client/connection", "client/watching"],
+  ["client/connection", "client/boards"],
 ];
 
 /** Rooms that only decode, encode and close: what a client may do is decided in `clients` and below. */
@@ -93,14 +99,14 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
       "server/attach-boards.ts",
     ],
   },
-  "socket.io-client": { files: ["client/socketio-link.ts", "judge/teaching.ts", "cli/lab/naive-browser.ts"] },
+  "socket.io-client": { files: ["client/links/socketio-link.ts", "judge/teaching.ts", "cli/lab/naive-browser.ts"] },
   ws: {
     files: [
       "server/lane/lane.ts",
       "server/lane/lane-socket.ts",
       "server/relays/relay-door.ts",
       "store/upstream/upstream-link.ts",
-      "client/web-socket-class.ts",
+      "client/links/web-socket-class.ts",
     ],
   },
   ioredis: { files: ["store/valkey/connection.ts"] },
@@ -138,7 +144,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
   zod: { files: ["server/input/requests.ts", "store/upstream/calls.ts"] },
   commander: { files: ["cli/main.ts"] },
-  nanoevents: { files: ["client/client.ts", "client/live-board.ts"] },
+  nanoevents: { files: ["client/client.ts", "client/boards/live-board.ts"] },
   react: { files: ["react/index.ts"] },
   preact: { files: [] },
 };

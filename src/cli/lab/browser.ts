@@ -4,11 +4,11 @@
  */
 
 import { formatPosition, GENESIS, type Position } from "../../board/position.js";
-import type { Board } from "../../client/board.js";
+import type { Board } from "../../client/api/board.js";
 import { LiveClient } from "../../client/client.js";
-import { Connection } from "../../client/connection.js";
-import { clientClock } from "../../client/elapsed-clock.js";
-import type { LineListener } from "../../client/line.js";
+import { Connection } from "../../client/connection/connection.js";
+import type { LineListener } from "../../client/links/line.js";
+import { clientClock } from "../../client/timing/elapsed-clock.js";
 import { toBase64url } from "../../protocol/base64url.js";
 import { decodeSnapshot } from "../../protocol/codec.js";
 import { LAB_BOARD } from "./process-messages.js";

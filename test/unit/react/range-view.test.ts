@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Board, BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
-import { watchOf } from "../../../src/client/live-watch.js";
+import type { Board, BoardEvents, BoardStatus, Right } from "../../../src/client/api/board.js";
+import { watchOf } from "../../../src/client/watching/live-watch.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
 import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../../src/react/range-view.js";

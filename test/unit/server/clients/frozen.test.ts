@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { PageRef } from "../../../../src/board/geometry.js";
-import { FrozenCells } from "../../../../src/client/frozen-cells.js";
+import { FrozenCells } from "../../../../src/client/watching/frozen-cells.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
 import type { WriteRequest, WriteResult } from "../../../../src/protocol/events.js";
 import type { Frame } from "../../../../src/server/pages/recipient.js";

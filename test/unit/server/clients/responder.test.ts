@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PAGE_CELLS } from "../../../../src/board/geometry.js";
-import { Outbox } from "../../../../src/client/outbox.js";
+import { Outbox } from "../../../../src/client/outbox/outbox.js";
 import { type ErrorCode, Refusal } from "../../../../src/protocol/errors.js";
 import { Responder } from "../../../../src/server/clients/responder.js";
 import { modelInstance } from "../../../support/model-instance.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNanoEvents } from "nanoevents";
 import type { BoardEvents } from "../../../../../src/client/index.js";
-import { watchOf } from "../../../../../src/client/live-watch.js";
+import { watchOf } from "../../../../../src/client/watching/live-watch.js";
 import { Densities } from "../../../../../src/web/canvas/held/densities.js";
 
 describe("densities", () => {

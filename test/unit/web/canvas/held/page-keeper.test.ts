@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { pageOf } from "../../../../../src/board/geometry.js";
 import type { CellRange } from "../../../../../src/client/index.js";
-import { watchOf } from "../../../../../src/client/live-watch.js";
+import { watchOf } from "../../../../../src/client/watching/live-watch.js";
 import { PageKeeper } from "../../../../../src/web/canvas/held/page-keeper.js";
 
 class CountingSource {

@@ -1,0 +1,78 @@
+/* How an app says where the instances are to be found, and who its user is. */
+
+import type { Clock } from "../../protocol/clock.js";
+import type { Line, LineListener } from "../links/line.js";
+import type { MustWait } from "../outbox/kept-entries.js";
+import type { SavedOutbox } from "../outbox/saved-outbox.js";
+
+/** Returns the user's token. */
+export type GetToken = () => string | Promise<string>;
+
+/** Changes that an earlier page of this browser could not deliver while it was open. */
+export interface EarlierChanges {
+  /** Name of the board. */
+  readonly board: string;
+  /** Cells whose change still waits. */
+  readonly waiting: number;
+  /** Cells whose change is in the store. */
+  readonly delivered: number;
+  /** Cells whose change was refused, or too old to be sent. */
+  readonly lost: number;
+}
+
+/** The changes of one session. */
+export interface KeptSession {
+  /** Keeps what waits, in place of what it kept before. Urgent before any of it is sent. */
+  keep(waiting: () => SavedOutbox | undefined, isUrgent: boolean): void;
+  /** Which changes must wait now, because other sessions have older ones of their cells. */
+  mustWait(): MustWait;
+}
+
+/** Keeps waiting changes outside of the page: see `keepChanges`. */
+export interface ChangeKeeper {
+  /** Called by the library when a board begins a session. */
+  begin(board: string, session: string): KeptSession;
+  /** Delivers what earlier pages left, until the returned function is called. */
+  recover(parts: {
+    readonly open: (listener: LineListener) => Line;
+    readonly clock: Clock;
+    readonly progress: (earlier: EarlierChanges) => void;
+  }): () => void;
+}
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  /**
+   * Keeps changes that wait, so that they outlive a page that is reloaded, closed or crashes. Made
+   * by `keepChanges` of `socketscaler/client/keep`.
+   */
+  readonly keep?: ChangeKeeper | undefined;
+  /**
+   * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Changes of
+   * others show up to two seconds late. The first change by this client opens a socket. So does a
+   * feed that is refused or slow, a token, a board with claims, and a fifth page. Default: `live`,
+   * over a socket from the start.
+   */
+  readonly view?: "live" | "feed";
+  /** For boards that need a token. Called for a fresh token whenever a connection is made. */
+  readonly token?: GetToken;
+  /**
+   * Keeps a secret id in the browser's `localStorage`. So an anonymous visitor keeps what is theirs
+   * on boards with claims after a reload, and in other tabs.
+   */
+  readonly remember?: boolean;
+  /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
+  readonly path?: string;
+  /**
+   * `LANE_PATH` of the instances, below the URL's. Default: `/socketscaler`. `false` uses Socket.IO
+   * only.
+   */
+  readonly lanePath?: string | false;
+}
+
+export interface ConnectionOptions extends ConnectOptions {
+  /** The id that an anonymous visitor keeps. */
+  readonly visitor?: string | undefined;
+  /** Calls `online` whenever the network may be back, until the returned function is called. */
+  readonly onOnline?: (online: () => void) => () => void;
+}
