@@ -1,7 +1,7 @@
 /*
  * Puts copies in brotli and gzip beside the text files of the built app, each with the most effort.
- * An instance sends them as they are (src/server/http/assets.ts). index.html has none: the instance
- * writes its head for each board.
+ * An instance sends them as they are (src/server/http/browser/assets.ts). index.html has none: the
+ * instance writes its head for each board.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

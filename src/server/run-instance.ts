@@ -13,7 +13,7 @@ import { type Config, UNSEEN_MS } from "./config.js";
 import type { ConnectionLimits } from "./connections/connections.js";
 import { HttpGate } from "./connections/gate.js";
 import { Fleet } from "./fleet/fleet.js";
-import { readersOf } from "./http/shared-caches.js";
+import { readersOf } from "./http/requests/shared-caches.js";
 import { Instance } from "./instance/instance.js";
 import { type Trust, trustIn, trustNobody } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";

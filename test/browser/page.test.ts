@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { LANE_PATH } from "../../src/protocol/lane.js";
-import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-admin.js";
+import { addBoard, removeBoard, resizeBoard } from "../../src/server/admin/board-admin.js";
 import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { io } from "socket.io-client";
 import { type Board, type ConnectOptions, connect, Refusal } from "../../src/client/index.js";
-import { addBoard, removeBoard } from "../../src/server/http/board-admin.js";
+import { addBoard, removeBoard } from "../../src/server/admin/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
 import { Names } from "../../src/store/valkey/keys.js";

@@ -9,7 +9,7 @@ import { Replica } from "../../src/board/replica.js";
 import { decodeSnapshot } from "../../src/protocol/codec.js";
 import { decodeDelta } from "../../src/protocol/delta-text.js";
 import { fromBase64url } from "../../src/protocol/from-base64url.js";
-import type { ActivityBody, HistoryBody } from "../../src/server/http/page-history.js";
+import type { ActivityBody, HistoryBody } from "../../src/server/http/reads/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";

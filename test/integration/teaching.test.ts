@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io, type Socket } from "socket.io-client";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-admin.js";
+import { addBoard, removeBoard, resizeBoard } from "../../src/server/admin/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { newTag } from "../../src/store/tag.js";
 import { watchBoard } from "../support/clients.js";

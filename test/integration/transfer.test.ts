@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { usedBytes } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
-import { addBoard } from "../../src/server/http/board-admin.js";
+import { addBoard } from "../../src/server/admin/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";

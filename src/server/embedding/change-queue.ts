@@ -16,7 +16,7 @@ import { cellAt, pagesBetween } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { Clock } from "../../protocol/clock.js";
 import type { HookFailed } from "../access/guard.js";
-import type { Region } from "../http/admin.js";
+import type { Region } from "../admin/admin.js";
 import type { Hub } from "../pages/hub.js";
 import type { HostedBoard, Pages } from "../pages/pages.js";
 import type { HubUse } from "../pages/shared-hubs.js";

@@ -8,6 +8,7 @@ import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetw
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
+import type { Region } from "../admin/admin.js";
 import {
   actOnClaims,
   type BoardClaim,
@@ -17,7 +18,6 @@ import {
   ownerOf,
 } from "../claims/board-claims.js";
 import { APP_OWNER } from "../claims/owners.js";
-import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { refuseAway } from "../pages/store-refusal.js";

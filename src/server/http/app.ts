@@ -6,11 +6,11 @@ import express, { type Express } from "express";
 import { refuseChunked } from "../connections/gate.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
-import { sendDocument, serveAssets } from "./assets.js";
-import { paneOrigins, redirectBrowsers, securityHeaders } from "./browsers.js";
-import { answerErrors, refuseUnknown } from "./errors.js";
-import { frontPage } from "./front-page.js";
+import { sendDocument, serveAssets } from "./browser/assets.js";
+import { paneOrigins, redirectBrowsers, securityHeaders } from "./browser/browsers.js";
+import { frontPage } from "./browser/front-page.js";
 import type { OperatorView } from "./operators.js";
+import { answerErrors, refuseUnknown } from "./requests/errors.js";
 import { boardRoutes, type HttpOptions } from "./routes.js";
 
 interface AppOptions extends HttpOptions {

@@ -7,6 +7,8 @@ import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatRule } from "../../store/claims.js";
 import { formatDurability } from "../../store/durability.js";
+import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "../admin/admin.js";
+import { deleteBoard, putBoard } from "../admin/board-admin.js";
 import { actOnClaims, type ClaimAction, listClaims, ownerOf } from "../claims/board-claims.js";
 import { visitorOwner } from "../claims/owners.js";
 import {
@@ -21,16 +23,14 @@ import {
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
-import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "./admin.js";
-import { deleteBoard, putBoard } from "./board-admin.js";
-import { countsSender } from "./counts-sender.js";
-import { feedSender } from "./feed-sender.js";
-import { overviewPicture } from "./overview-picture.js";
-import { HistoryReads, requireHistory } from "./page-history.js";
-import { pageSender } from "./page-sender.js";
-import { previewSender } from "./preview.js";
-import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
-import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
+import { feedSender } from "./feed/feed-sender.js";
+import { overviewPicture } from "./pictures/overview-picture.js";
+import { previewSender } from "./pictures/preview.js";
+import { countsSender } from "./reads/counts-sender.js";
+import { HistoryReads, requireHistory } from "./reads/page-history.js";
+import { pageSender } from "./reads/page-sender.js";
+import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./requests/request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "./requests/shared-caches.js";
 
 const BODY_BYTES_MAX = 16_384;
 /** For as many cells as one write may have. */

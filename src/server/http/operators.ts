@@ -7,11 +7,11 @@ import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";
 import type { ClusterState } from "../fleet/fleet.js";
 import type { Instance } from "../instance/instance.js";
-import { sendDocument, serveAssets } from "./assets.js";
-import { redirectBrowsers, securityHeaders, wantsPage } from "./browsers.js";
-import { answerErrors, refuseUnknown } from "./errors.js";
-import { pace } from "./rate-limit.js";
-import { addressOf } from "./request-context.js";
+import { sendDocument, serveAssets } from "./browser/assets.js";
+import { redirectBrowsers, securityHeaders, wantsPage } from "./browser/browsers.js";
+import { answerErrors, refuseUnknown } from "./requests/errors.js";
+import { pace } from "./requests/rate-limit.js";
+import { addressOf } from "./requests/request-context.js";
 
 export interface OperatorView {
   readonly cluster: () => ClusterState;

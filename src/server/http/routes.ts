@@ -11,11 +11,11 @@ import type { Instance } from "../instance/instance.js";
 import type { CountShared } from "../limits/shared-limits.js";
 import { readState } from "../sockets/teaching/teaching.js";
 import { boardsRouter } from "./boards.js";
-import { answerErrors, refuseUnknown } from "./errors.js";
 import { type OperatorView, operatorRoutes } from "./operators.js";
-import { limitPerMinute, pace } from "./rate-limit.js";
-import { addressOf, boardFor, identify } from "./request-context.js";
-import type { CacheRules } from "./shared-caches.js";
+import { answerErrors, refuseUnknown } from "./requests/errors.js";
+import { limitPerMinute, pace } from "./requests/rate-limit.js";
+import { addressOf, boardFor, identify } from "./requests/request-context.js";
+import type { CacheRules } from "./requests/shared-caches.js";
 
 export interface HttpOptions {
   readonly requestsPerMinute: number;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../../../src/board/delta.js";
-import { resizeBoard } from "../../../../src/server/http/board-admin.js";
+import { resizeBoard } from "../../../../src/server/admin/board-admin.js";
 import { BoardKeeper } from "../../../../src/server/instance/board-keeper.js";
 import type { BoardRecord, BoardRecords } from "../../../../src/store/boards.js";
 import { NO_CLAIMS } from "../../../../src/store/claims.js";

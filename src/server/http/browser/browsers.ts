@@ -5,7 +5,7 @@
 
 import type { Request, RequestHandler } from "express";
 import helmet from "helmet";
-import { rightAddress } from "../input/base-path.js";
+import { rightAddress } from "../../input/base-path.js";
 
 /** Browsers prefer a document. Programs that accept anything get data. */
 export function wantsPage(request: Request): boolean {

@@ -1,5 +1,5 @@
 /*
- * `GET /boards/:board/preview.png`: the board's picture, for the previews of links. The programs
+ * Pictures of boards. `GET /boards/:board/preview.png` is for the previews of links. The programs
  * that make previews have no rights of their own, and everyone sees what they show. So only a board
  * that everyone may view has one.
  *
@@ -9,18 +9,18 @@
 
 import { createHash } from "node:crypto";
 import type { RequestHandler } from "express";
-import type { Snapshot } from "../../board/delta.js";
-import { pageCount } from "../../board/geometry.js";
-import { keepNewest } from "../../board/keep-newest.js";
-import { planeOf } from "../../board/plane.js";
-import { formatPosition } from "../../board/position.js";
-import { Refusal } from "../../protocol/errors.js";
-import { ANYBODY } from "../access/access.js";
-import type { Instance } from "../instance/instance.js";
-import type { HostedBoard } from "../pages/pages.js";
-import { refuseAway } from "../pages/store-refusal.js";
+import type { Snapshot } from "../../../board/delta.js";
+import { pageCount } from "../../../board/geometry.js";
+import { keepNewest } from "../../../board/keep-newest.js";
+import { planeOf } from "../../../board/plane.js";
+import { formatPosition } from "../../../board/position.js";
+import { Refusal } from "../../../protocol/errors.js";
+import { ANYBODY } from "../../access/access.js";
+import type { Instance } from "../../instance/instance.js";
+import type { HostedBoard } from "../../pages/pages.js";
+import { refuseAway } from "../../pages/store-refusal.js";
+import { addressOf, boardFor } from "../requests/request-context.js";
 import { BoardPicture, layoutOfPages, SIZE } from "./board-picture.js";
-import { addressOf, boardFor } from "./request-context.js";
 
 export const PREVIEW = SIZE;
 /** A picture is this old at most. */

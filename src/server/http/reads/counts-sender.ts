@@ -4,12 +4,12 @@
  */
 
 import type { RequestHandler } from "express";
-import { pageCount } from "../../board/geometry.js";
-import { encodeOverview } from "../../protocol/overview-codec.js";
-import type { Instance } from "../instance/instance.js";
-import { refuseAway } from "../pages/store-refusal.js";
-import { addressOf, boardFor } from "./request-context.js";
-import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
+import { pageCount } from "../../../board/geometry.js";
+import { encodeOverview } from "../../../protocol/overview-codec.js";
+import type { Instance } from "../../instance/instance.js";
+import { refuseAway } from "../../pages/store-refusal.js";
+import { addressOf, boardFor } from "../requests/request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "../requests/shared-caches.js";
 
 /** Counts that are read for one of Admission's work units. */
 const COUNTS_PER_WORK = 100;

@@ -10,12 +10,11 @@
  */
 
 import type { Request, RequestHandler, Response } from "express";
-import { cellsInPage } from "../../board/geometry.js";
-import { formatPosition, type Position, parsePosition } from "../../board/position.js";
-import { Refusal } from "../../protocol/errors.js";
-import type { Instance } from "../instance/instance.js";
-import { Feeds } from "./feeds.js";
-import { addressOf, pageFor, wholeNumber } from "./request-context.js";
+import { cellsInPage } from "../../../board/geometry.js";
+import { formatPosition, type Position, parsePosition } from "../../../board/position.js";
+import { Refusal } from "../../../protocol/errors.js";
+import type { Instance } from "../../instance/instance.js";
+import { addressOf, pageFor, wholeNumber } from "../requests/request-context.js";
 import {
   type CacheRules,
   FOR_A_MINUTE,
@@ -23,7 +22,8 @@ import {
   FOR_A_SECOND_ONLY,
   isFromTrustedCache,
   setCaching,
-} from "./shared-caches.js";
+} from "../requests/shared-caches.js";
+import { Feeds } from "./feeds.js";
 import { WaitingRequests } from "./waiting-requests.js";
 
 /** Cost of an answer, in Admission's work units. The store may have to be asked for it. */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Refusal } from "../../../../src/protocol/errors.js";
-import { HistoryReads } from "../../../../src/server/http/page-history.js";
-import type { PageHistory } from "../../../../src/store/history.js";
-import { temporaryFolder } from "../../../support/folder.js";
-import { startInstance } from "../../../support/instances.js";
+import { Refusal } from "../../../../../src/protocol/errors.js";
+import { HistoryReads } from "../../../../../src/server/http/reads/page-history.js";
+import type { PageHistory } from "../../../../../src/store/history.js";
+import { temporaryFolder } from "../../../../support/folder.js";
+import { startInstance } from "../../../../support/instances.js";
 
 test("questions about the past are answered one after another, up to a number of them, and a failed one holds up no other", async (t) => {
   const instance = await startInstance({ DATA_DIR: temporaryFolder(t), HISTORY: "1h", BOARDS: "main=100" });

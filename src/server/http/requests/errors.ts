@@ -1,9 +1,9 @@
 /* Turns every error of a request into a Refusal, and counts, audits and sends it. */
 
 import type { ErrorRequestHandler, Request, Response } from "express";
-import { ANSWERS, Refusal } from "../../protocol/errors.js";
-import type { Instance } from "../instance/instance.js";
-import { ADMIN_ACTIONS } from "./admin.js";
+import { ANSWERS, Refusal } from "../../../protocol/errors.js";
+import { ADMIN_ACTIONS } from "../../admin/admin.js";
+import type { Instance } from "../../instance/instance.js";
 import { addressOf } from "./request-context.js";
 
 const BOARD_PATH = /^\/boards\/([^/]+)\/?$/i;

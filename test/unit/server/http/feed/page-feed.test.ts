@@ -2,19 +2,19 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../../../src/board/delta.js";
-import { formatPosition, GENESIS, type Position, samePosition } from "../../../../src/board/position.js";
-import { Replica } from "../../../../src/board/replica.js";
-import { decodeSnapshot } from "../../../../src/protocol/codec.js";
-import { decodeDown } from "../../../../src/protocol/lane.js";
-import { type FeedAnswer, PageFeed } from "../../../../src/server/http/page-feed.js";
-import { FanOut } from "../../../../src/server/pages/fan-out.js";
-import { Pages } from "../../../../src/server/pages/pages.js";
-import { newTag } from "../../../../src/store/tag.js";
-import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
-import { ModelStore } from "../../../support/model-store.js";
-import { Random } from "../../../support/random.js";
-import { VirtualClock } from "../../../support/virtual-clock.js";
+import { packChanges } from "../../../../../src/board/delta.js";
+import { formatPosition, GENESIS, type Position, samePosition } from "../../../../../src/board/position.js";
+import { Replica } from "../../../../../src/board/replica.js";
+import { decodeSnapshot } from "../../../../../src/protocol/codec.js";
+import { decodeDown } from "../../../../../src/protocol/lane.js";
+import { type FeedAnswer, PageFeed } from "../../../../../src/server/http/feed/page-feed.js";
+import { FanOut } from "../../../../../src/server/pages/fan-out.js";
+import { Pages } from "../../../../../src/server/pages/pages.js";
+import { newTag } from "../../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../../support/fan-out-limits.js";
+import { ModelStore } from "../../../../support/model-store.js";
+import { Random } from "../../../../support/random.js";
+import { VirtualClock } from "../../../../support/virtual-clock.js";
 
 const board = { name: "main", size: 65_536, handle: 3 };
 const page = { board: "main", page: 0 };

@@ -11,14 +11,14 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Request, RequestHandler, Response } from "express";
-import { keepNewest } from "../../board/keep-newest.js";
-import { countOf } from "../../protocol/count.js";
-import { ANYBODY } from "../access/access.js";
-import { parseOrigin } from "../access/origin.js";
-import type { Instance } from "../instance/instance.js";
-import type { HostedBoard } from "../pages/pages.js";
-import { type Coding, codingsFor, compress } from "./codings.js";
-import { PREVIEW } from "./preview.js";
+import { keepNewest } from "../../../board/keep-newest.js";
+import { countOf } from "../../../protocol/count.js";
+import { ANYBODY } from "../../access/access.js";
+import { parseOrigin } from "../../access/origin.js";
+import type { Instance } from "../../instance/instance.js";
+import type { HostedBoard } from "../../pages/pages.js";
+import { PREVIEW } from "../pictures/preview.js";
+import { type Coding, codingsFor, compress } from "../requests/codings.js";
 
 /** As in src/web/query.ts. */
 const BOARD_DEFAULT = "main";

@@ -1,15 +1,18 @@
-/* The context of a request: the visitor, their address, the board and the page. */
+/*
+ * The parts that every request has. Here they are its context: the visitor, their address, the
+ * board and the page.
+ */
 
 import type { Request, RequestHandler, Response } from "express";
-import { Refusal } from "../../protocol/errors.js";
-import { ANYBODY, type Visitor } from "../access/access.js";
-import { callerOf } from "../access/caller.js";
-import type { Right } from "../access/grant.js";
-import type { Instance } from "../instance/instance.js";
-import { checkPage } from "../instance/instance.js";
-import { addressKey } from "../limits/address.js";
-import { clientAddress, trustOf } from "../limits/client-address.js";
-import type { HostedBoard } from "../pages/pages.js";
+import { Refusal } from "../../../protocol/errors.js";
+import { ANYBODY, type Visitor } from "../../access/access.js";
+import { callerOf } from "../../access/caller.js";
+import type { Right } from "../../access/grant.js";
+import type { Instance } from "../../instance/instance.js";
+import { checkPage } from "../../instance/instance.js";
+import { addressKey } from "../../limits/address.js";
+import { clientAddress, trustOf } from "../../limits/client-address.js";
+import type { HostedBoard } from "../../pages/pages.js";
 
 /**
  * Identifies the visitor by the token in `Authorization: Bearer` or by the host app's hook. Keeps

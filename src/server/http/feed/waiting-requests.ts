@@ -5,8 +5,8 @@
  */
 
 import type { Response } from "express";
-import { Refusal } from "../../protocol/errors.js";
-import type { Instance } from "../instance/instance.js";
+import { Refusal } from "../../../protocol/errors.js";
+import type { Instance } from "../../instance/instance.js";
 
 /** Each takes about as much memory as a socket. */
 const WAITING_MAX = 5_000;

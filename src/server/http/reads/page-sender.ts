@@ -1,19 +1,20 @@
 /*
- * Sends a page's whole bitmap, compressed if the client accepts that. The ETag is made from the
- * page's position and its number of cells, so that `If-None-Match` can avoid a body. The number of
- * cells is part of it because a board that grew has a longer last page at the same position.
+ * Reads of a board. This one sends a page's whole bitmap, compressed if the client accepts that.
+ * The ETag is made from the page's position and its number of cells, so that `If-None-Match` can
+ * avoid a body. The number of cells is part of it because a board that grew has a longer last page
+ * at the same position.
  */
 
 import type { Request, RequestHandler } from "express";
-import { bitmapBytes } from "../../board/bitmap.js";
-import { cropUpdate, type Snapshot } from "../../board/delta.js";
-import { cellsInPage } from "../../board/geometry.js";
-import { keepNewest } from "../../board/keep-newest.js";
-import { formatPosition } from "../../board/position.js";
-import type { Instance } from "../instance/instance.js";
-import { type Coding, codingsFor, compress } from "./codings.js";
-import { addressOf, pageFor } from "./request-context.js";
-import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
+import { bitmapBytes } from "../../../board/bitmap.js";
+import { cropUpdate, type Snapshot } from "../../../board/delta.js";
+import { cellsInPage } from "../../../board/geometry.js";
+import { keepNewest } from "../../../board/keep-newest.js";
+import { formatPosition } from "../../../board/position.js";
+import type { Instance } from "../../instance/instance.js";
+import { type Coding, codingsFor, compress } from "../requests/codings.js";
+import { addressOf, pageFor } from "../requests/request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "../requests/shared-caches.js";
 
 /** Most bodies kept, of at most about 8 KiB each. */
 const KEPT_MAX = 512;

@@ -5,14 +5,14 @@
 
 import { createHash } from "node:crypto";
 import type { RequestHandler } from "express";
-import { coarseQuery, parseRequest } from "../input/requests.js";
-import type { Instance } from "../instance/instance.js";
-import { checkPage } from "../instance/instance.js";
-import { CoarsePages } from "../overview/coarse-pages.js";
-import { refuseAway } from "../pages/store-refusal.js";
-import { InTurn } from "./in-turn.js";
-import { addressOf, boardFor } from "./request-context.js";
-import { type CacheRules, FOR_A_SECOND, setCaching } from "./shared-caches.js";
+import { coarseQuery, parseRequest } from "../../input/requests.js";
+import type { Instance } from "../../instance/instance.js";
+import { checkPage } from "../../instance/instance.js";
+import { CoarsePages } from "../../overview/coarse-pages.js";
+import { refuseAway } from "../../pages/store-refusal.js";
+import { InTurn } from "../requests/in-turn.js";
+import { addressOf, boardFor } from "../requests/request-context.js";
+import { type CacheRules, FOR_A_SECOND, setCaching } from "../requests/shared-caches.js";
 
 /** Cost of a page whose picture is known, and of reading one, in Admission's work units. */
 const KNOWN_WORK = 1;

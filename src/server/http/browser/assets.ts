@@ -8,7 +8,7 @@
 
 import { extname } from "node:path";
 import express, { type RequestHandler, type Response } from "express";
-import { type Coding, codingsFor } from "./codings.js";
+import { type Coding, codingsFor } from "../requests/codings.js";
 
 const ENDINGS: Readonly<Record<Coding, string>> = { br: ".br", gzip: ".gz" };
 const OF_THE_FILE = ["Content-Encoding", "Content-Type", "Cache-Control", "ETag", "Last-Modified"];

@@ -1,6 +1,6 @@
 /* Runs one reading after the other, with a bound on those that wait. */
 
-import { Refusal } from "../../protocol/errors.js";
+import { Refusal } from "../../../protocol/errors.js";
 
 export class InTurn {
   readonly #waitingMax: number;

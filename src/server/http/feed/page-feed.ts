@@ -11,17 +11,17 @@
  * asks the store, because this instance may be behind.
  */
 
-import { cropUpdate, type Delta, mergeDeltas } from "../../board/delta.js";
-import { keepNewest } from "../../board/keep-newest.js";
-import { formatPosition, GENESIS, type Position, samePosition } from "../../board/position.js";
-import { type Cancel, type Clock, within } from "../../protocol/clock.js";
-import { encodeSnapshot } from "../../protocol/codec.js";
-import { Refusal } from "../../protocol/errors.js";
-import { encodeFramed } from "../../protocol/lane.js";
-import { LaneDelta } from "../../protocol/lane-delta.js";
-import { STORE_LIMITS, type Store } from "../../store/store.js";
-import type { Follower } from "../pages/follower.js";
-import { refuseAway } from "../pages/store-refusal.js";
+import { cropUpdate, type Delta, mergeDeltas } from "../../../board/delta.js";
+import { keepNewest } from "../../../board/keep-newest.js";
+import { formatPosition, GENESIS, type Position, samePosition } from "../../../board/position.js";
+import { type Cancel, type Clock, within } from "../../../protocol/clock.js";
+import { encodeSnapshot } from "../../../protocol/codec.js";
+import { Refusal } from "../../../protocol/errors.js";
+import { encodeFramed } from "../../../protocol/lane.js";
+import { LaneDelta } from "../../../protocol/lane-delta.js";
+import { STORE_LIMITS, type Store } from "../../../store/store.js";
+import type { Follower } from "../../pages/follower.js";
+import { refuseAway } from "../../pages/store-refusal.js";
 
 /**
  * delta, snapshot  a message of the lane, for handle 0

@@ -4,9 +4,9 @@
  * squares. If several share a pixel, it shows the root of their density, so that few show. Pure.
  */
 
-import { getBit } from "../../board/bitmap.js";
-import { cellsInPage } from "../../board/geometry.js";
-import { PAGE_SIDE, type Plane, placeOfPage, planeOf } from "../../board/plane.js";
+import { getBit } from "../../../board/bitmap.js";
+import { cellsInPage } from "../../../board/geometry.js";
+import { PAGE_SIDE, type Plane, placeOfPage, planeOf } from "../../../board/plane.js";
 import { type Colour, encodePng, type Picture } from "./png.js";
 
 export const SIZE = { width: 1_200, height: 630 };

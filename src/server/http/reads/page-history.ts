@@ -4,17 +4,17 @@
  * already. Of several pages: when the first change was, and how much happened since.
  */
 
-import { cropUpdate } from "../../board/delta.js";
-import { cellsInPage } from "../../board/geometry.js";
-import { toBase64url } from "../../protocol/base64url.js";
-import { encodeSnapshot } from "../../protocol/codec.js";
-import { encodeDelta } from "../../protocol/delta-text.js";
-import { Refusal } from "../../protocol/errors.js";
-import { ofBoard } from "../../store/by-board.js";
-import type { Instance } from "../instance/instance.js";
-import type { HostedBoard } from "../pages/pages.js";
-import { refuseAway } from "../pages/store-refusal.js";
-import { InTurn } from "./in-turn.js";
+import { cropUpdate } from "../../../board/delta.js";
+import { cellsInPage } from "../../../board/geometry.js";
+import { toBase64url } from "../../../protocol/base64url.js";
+import { encodeSnapshot } from "../../../protocol/codec.js";
+import { encodeDelta } from "../../../protocol/delta-text.js";
+import { Refusal } from "../../../protocol/errors.js";
+import { ofBoard } from "../../../store/by-board.js";
+import type { Instance } from "../../instance/instance.js";
+import type { HostedBoard } from "../../pages/pages.js";
+import { refuseAway } from "../../pages/store-refusal.js";
+import { InTurn } from "../requests/in-turn.js";
 
 export interface HistoryBody {
   readonly page: number;

@@ -5,9 +5,9 @@
  */
 
 import type { RequestHandler } from "express";
-import { Refusal } from "../../protocol/errors.js";
-import type { Instance } from "../instance/instance.js";
-import { type CountShared, SharedLimits, WINDOW_MS } from "../limits/shared-limits.js";
+import { Refusal } from "../../../protocol/errors.js";
+import type { Instance } from "../../instance/instance.js";
+import { type CountShared, SharedLimits, WINDOW_MS } from "../../limits/shared-limits.js";
 import { addressOf } from "./request-context.js";
 import { type CacheRules, isFromTrustedCache } from "./shared-caches.js";
 

@@ -3,10 +3,10 @@
  * holds its page as a client that watches it does.
  */
 
-import { pageName } from "../../board/geometry.js";
-import type { Position } from "../../board/position.js";
-import type { Instance } from "../instance/instance.js";
-import type { HostedBoard } from "../pages/pages.js";
+import { pageName } from "../../../board/geometry.js";
+import type { Position } from "../../../board/position.js";
+import type { Instance } from "../../instance/instance.js";
+import type { HostedBoard } from "../../pages/pages.js";
 import { type FeedAnswer, PageFeed } from "./page-feed.js";
 
 /** Viewers ask again within a second. After this long without a question, the feed is closed. */

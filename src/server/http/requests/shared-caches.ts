@@ -8,10 +8,10 @@
  */
 
 import type { Request, Response } from "express";
-import { ANYBODY } from "../access/access.js";
-import type { Instance } from "../instance/instance.js";
-import { clientAddress, type Trust, trustOf } from "../limits/client-address.js";
-import type { HostedBoard } from "../pages/pages.js";
+import { ANYBODY } from "../../access/access.js";
+import type { Instance } from "../../instance/instance.js";
+import { clientAddress, type Trust, trustOf } from "../../limits/client-address.js";
+import type { HostedBoard } from "../../pages/pages.js";
 import { visitorOf } from "./request-context.js";
 
 /** For what changes, such as pages. */
