@@ -32,9 +32,9 @@ if (process.argv.includes("--if-stale") && existsSync(stamp)) {
 
 process.stderr.write("building … ");
 run("tsc", ["-b"]);
-mkdirSync(join(root, "dist", "store", "valkey", "scripts"), { recursive: true });
 cpSync(join(root, "src", "store", "valkey", "scripts"), join(root, "dist", "store", "valkey", "scripts"), {
   recursive: true,
+  filter: (path) => !path.endsWith(".ts"),
 });
 compileNaive(join(root, "examples", "tutorial", "naive"), join(root, "dist", "naive"));
 run("vite", ["build", "--logLevel", "warn"]);

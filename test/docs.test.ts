@@ -19,7 +19,7 @@ import { MESSAGES } from "../src/server/limits/allowance.js";
 import { HTTP_PACE, REQUESTS } from "../src/server/run-instance.js";
 import { MESSAGE_CHARACTERS_MAX } from "../src/server/sockets/teaching-namespace.js";
 import { CALLS } from "../src/store/upstream/calls.js";
-import { Names } from "../src/store/valkey/keys.js";
+import { Names } from "../src/store/valkey/scripts/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -329,7 +329,7 @@ describe("the keys", () => {
     for (const key of [overview.list, overview.channel]) assert.ok(key.includes("{main:overview}"), key);
     const src = join(root, "src");
     for (const name of readdirSync(src, { recursive: true }).map(String)) {
-      if (!name.endsWith(".ts") || name === join("store", "valkey", "keys.ts")) continue;
+      if (!name.endsWith(".ts") || name === join("store", "valkey", "scripts", "keys.ts")) continue;
       assert.doesNotMatch(readFileSync(join(src, name), "utf8"), /["'`}](ss:|server:broker)/, name);
     }
   });

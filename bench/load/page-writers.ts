@@ -16,8 +16,8 @@ import { FanOut } from "../../src/server/pages/fan-out.js";
 import { type PaceRule, Writer } from "../../src/server/writes/writer.js";
 import { decodeOps } from "../../src/store/ops.js";
 import { STORE_LIMITS, type Store } from "../../src/store/store.js";
-import { Names } from "../../src/store/valkey/keys.js";
-import { commitCall } from "../../src/store/valkey/page-calls.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
+import { commitCall } from "../../src/store/valkey/scripts/page-calls.js";
 import { Resp } from "../../test/support/resp.js";
 import { Delays } from "./delays.js";
 

@@ -6,7 +6,7 @@
  * was free, so on boards with claims every write is a claim.
  */
 
-import { Names } from "../../src/store/valkey/keys.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
 import { Resp } from "../../test/support/resp.js";
 import { Fleet } from "../load/fleet.js";
 import { oursOn } from "../load/ours.js";

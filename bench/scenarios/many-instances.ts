@@ -10,7 +10,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Pace } from "../../src/server/writes/pace.js";
 import type { PaceRule } from "../../src/server/writes/writer.js";
-import { Names } from "../../src/store/valkey/keys.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
 import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { oursOn } from "../load/ours.js";

@@ -11,7 +11,7 @@ import { ofBoard } from "../../src/store/by-board.js";
 import type { ClaimRule, ClaimRules } from "../../src/store/claims.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { type Batch, type Committed, STORE_LIMITS } from "../../src/store/store.js";
-import { commitCall, NotIndexed } from "../../src/store/valkey/page-calls.js";
+import { commitCall, NotIndexed } from "../../src/store/valkey/scripts/page-calls.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { planFor, randomOf } from "../simulation/plan.js";
 import { type Entry, StoreServer } from "../simulation/store-server.js";

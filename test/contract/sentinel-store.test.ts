@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { parseNatMap } from "../../src/store/valkey/url.js";
+import { parseNatMap } from "../../src/store/valkey/address/url.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { ask } from "../support/resp.js";
 import { startSentinel } from "../support/sentinel.js";

@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { Names } from "../../src/store/valkey/keys.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { ask, listOf, Resp } from "../support/resp.js";

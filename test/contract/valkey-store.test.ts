@@ -9,7 +9,7 @@ import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/log
 import { encodeOps } from "../../src/store/ops.js";
 import { BATCH_CHANGES_MAX, StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { commitCall, sinceCall } from "../../src/store/valkey/page-calls.js";
+import { commitCall, sinceCall } from "../../src/store/valkey/scripts/page-calls.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { NAMES, pageKeys } from "../support/keys.js";
 import { ask } from "../support/resp.js";

@@ -7,7 +7,7 @@ import { type Board, type ConnectOptions, connect, Refusal } from "../../src/cli
 import { addBoard, removeBoard } from "../../src/server/admin/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
-import { Names } from "../../src/store/valkey/keys.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
 import { watchBoard } from "../support/clients.js";
 import { forEachDoor } from "../support/doors.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -6,7 +6,7 @@
 
 import { type Client, connect } from "../../src/client/index.js";
 import { StoreAway } from "../../src/store/store.js";
-import { slotOf } from "../../src/store/valkey/slot-map.js";
+import { slotOf } from "../../src/store/valkey/routing/slot-map.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { type ProcessInstance, spawnInstance } from "./instances.js";
 import { pageKeys } from "./keys.js";

@@ -1,7 +1,7 @@
 /* The keys and channels of a deployment that has no prefix, in database 0. */
 
 import type { PageRef } from "../../src/board/geometry.js";
-import { Names } from "../../src/store/valkey/keys.js";
+import { Names } from "../../src/store/valkey/scripts/keys.js";
 
 export const NAMES = new Names();
 

@@ -3,7 +3,7 @@
  * reads. The server, its data and the rest of the script are the real ones.
  */
 
-import type { ScriptCall } from "../../src/store/valkey/scripts.js";
+import type { ScriptCall } from "../../src/store/valkey/scripts/scripts.js";
 import type { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 
 function evaluate({ script, keys, args }: ScriptCall<unknown>, store: ValkeyStore, change: (lua: string) => string) {

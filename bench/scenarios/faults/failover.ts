@@ -8,8 +8,8 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { Names } from "../../../src/store/valkey/keys.js";
-import { slotOf } from "../../../src/store/valkey/slot-map.js";
+import { slotOf } from "../../../src/store/valkey/routing/slot-map.js";
+import { Names } from "../../../src/store/valkey/scripts/keys.js";
 import { watchBoard } from "../../../test/support/clients.js";
 import type { ClusterNode } from "../../../test/support/cluster-node.js";
 import { until } from "../../../test/support/until.js";

@@ -6,9 +6,9 @@
  */
 
 import type { Behind, BrowserView, InstanceView, NaiveKind, SideName, SideView } from "../../protocol/lab.js";
-import { Names } from "../../store/valkey/keys.js";
 import { readPublished } from "../../store/valkey/page-reads.js";
-import { loadScript } from "../../store/valkey/scripts.js";
+import { Names } from "../../store/valkey/scripts/keys.js";
+import { loadScript } from "../../store/valkey/scripts/scripts.js";
 import { type Browser, OurBrowser } from "./browser.js";
 import type { Hops } from "./hops.js";
 import { NaiveBrowser } from "./naive-browser.js";

@@ -5,9 +5,9 @@ import { ofBoard } from "../by-board.js";
 import { type Damages, ofNoPage } from "../damage.js";
 import type { Durabilities } from "../durability.js";
 import type { Unsubscribe } from "../listeners.js";
-import type { Names } from "./keys.js";
-import type { ValkeyLink } from "./link.js";
-import { loadScript } from "./scripts.js";
+import type { ValkeyLink } from "./routing/link.js";
+import type { Names } from "./scripts/keys.js";
+import { loadScript } from "./scripts/scripts.js";
 
 const BOARD = loadScript("board");
 /** The field that stands for no board. */

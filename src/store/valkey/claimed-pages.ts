@@ -14,10 +14,10 @@ import type { Claim, RuleBook } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
 import { releaseEnded } from "../expiry.js";
 import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
-import type { Names } from "./keys.js";
-import type { ValkeyLink } from "./link.js";
-import { NotIndexed } from "./page-calls.js";
-import { list, loadScript, type ScriptCall, strings } from "./scripts.js";
+import type { ValkeyLink } from "./routing/link.js";
+import type { Names } from "./scripts/keys.js";
+import { NotIndexed } from "./scripts/page-calls.js";
+import { list, loadScript, type ScriptCall, strings } from "./scripts/scripts.js";
 
 const CLAIMS = loadScript("claims");
 const HOLDS = loadScript("holds");

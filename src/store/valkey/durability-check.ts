@@ -10,7 +10,7 @@ import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import { StoreUnusable } from "../store.js";
 import { readInfo } from "./eviction.js";
-import type { ValkeyLink } from "./link.js";
+import type { ValkeyLink } from "./routing/link.js";
 
 type Report = (message: string) => void;
 

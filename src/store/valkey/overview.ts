@@ -7,9 +7,9 @@ import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js"
 import { type Damages, ofNoPage } from "../damage.js";
 import type { Unsubscribe } from "../listeners.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
-import type { Names } from "./keys.js";
-import type { ValkeyLink } from "./link.js";
-import { loadScript, type PublishCommand, type ScriptCall } from "./scripts.js";
+import type { ValkeyLink } from "./routing/link.js";
+import type { Names } from "./scripts/keys.js";
+import { loadScript, type PublishCommand, type ScriptCall } from "./scripts/scripts.js";
 
 const OVERVIEW = loadScript("overview");
 const PAGES_MAX = pageCount(BOARD_CELLS_MAX);

@@ -14,9 +14,9 @@ import { type OffsetRange, parseRanges } from "../frozen.js";
 import { type Histories, INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
 import { type HeadHeard, type PageHead, StoreAway } from "../store.js";
-import type { Names } from "./keys.js";
-import type { ValkeyLink } from "./link.js";
-import { list, readNumbers } from "./scripts.js";
+import type { ValkeyLink } from "./routing/link.js";
+import type { Names } from "./scripts/keys.js";
+import { list, readNumbers } from "./scripts/scripts.js";
 
 /** Bounds how long one slow server can delay the answers of the others. */
 const HEADS_MS_MAX = 500;

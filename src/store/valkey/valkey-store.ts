@@ -36,19 +36,19 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
+import { addressOf, type ValkeyStoreOptions } from "./address/options.js";
+import { withoutPassword } from "./address/url.js";
 import { ValkeyBoards } from "./boards.js";
 import { ClaimedPages } from "./claimed-pages.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
-import { Names } from "./keys.js";
-import { ValkeyLink } from "./link.js";
-import { addressOf, type ValkeyStoreOptions } from "./options.js";
 import { ValkeyOverview } from "./overview.js";
-import { commitCall, freezeCall, repairCall, replaceCall, sinceCall, type WriteMode } from "./page-calls.js";
 import { PageReads, readPublished } from "./page-reads.js";
-import { needsOf } from "./rights.js";
-import { countCall, rollCall, type ScriptCall } from "./scripts.js";
-import { withoutPassword } from "./url.js";
+import { ValkeyLink } from "./routing/link.js";
+import { Names } from "./scripts/keys.js";
+import { commitCall, freezeCall, repairCall, replaceCall, sinceCall, type WriteMode } from "./scripts/page-calls.js";
+import { countCall, rollCall, type ScriptCall } from "./scripts/scripts.js";
+import { needsOf } from "./server/rights.js";
 
 export class ValkeyStore implements Store {
   readonly engine = "valkey";

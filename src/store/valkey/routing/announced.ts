@@ -5,10 +5,10 @@
  * hosts.
  */
 
-import { nodeIdAt } from "./inquiry.js";
+import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "../address/url.js";
+import { nodeIdAt } from "../trouble/inquiry.js";
+import { explain } from "../trouble/trouble.js";
 import type { Servers } from "./servers.js";
-import { explain } from "./trouble.js";
-import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./url.js";
 
 export type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
 

@@ -6,9 +6,9 @@
 
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "../address/url.js";
 import { errorCode } from "./replies.js";
 import { Explained, explain, Silent } from "./trouble.js";
-import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
 /**

@@ -4,7 +4,7 @@
  */
 
 import keySlot from "cluster-key-slot";
-import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
+import { type Endpoint, formatEndpoint, knownHost } from "../address/url.js";
 
 const SLOTS = 16_384;
 export const ALL_SLOTS = { first: 0, last: SLOTS - 1 };

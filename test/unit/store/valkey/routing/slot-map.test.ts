@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readClusterSlots, SlotMap, slotOf } from "../../../../src/store/valkey/slot-map.js";
-import { pageKeys } from "../../../support/keys.js";
+import { readClusterSlots, SlotMap, slotOf } from "../../../../../src/store/valkey/routing/slot-map.js";
+import { pageKeys } from "../../../../support/keys.js";
 
 describe("the map of slots", () => {
   test("a key's slot is that of its hash tag, as the cluster specification's example has it", () => {

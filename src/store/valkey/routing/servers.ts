@@ -1,8 +1,8 @@
 /* The servers of one Valkey deployment, each connected once, and the slots that each owns. */
 
-import type { ValkeyServer } from "./server.js";
+import { type Endpoint, formatEndpoint } from "../address/url.js";
+import type { ValkeyServer } from "../server/server.js";
 import { SlotMap, type SlotRange } from "./slot-map.js";
-import { type Endpoint, formatEndpoint } from "./url.js";
 
 /** How long a server without slots is kept. During a migration, a slot may move back to it. */
 const IDLE_MS_MAX = 30_000;

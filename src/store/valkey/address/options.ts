@@ -1,10 +1,10 @@
 /* The options of the store on Valkey, and the address built from them. */
 
 import { createSecureContext } from "node:tls";
-import type { ClaimRules } from "../claims.js";
-import type { Durabilities } from "../durability.js";
-import type { Histories } from "../history.js";
-import { type StoreLimits, StoreUnusable } from "../store.js";
+import type { ClaimRules } from "../../claims.js";
+import type { Durabilities } from "../../durability.js";
+import type { Histories } from "../../history.js";
+import { type StoreLimits, StoreUnusable } from "../../store.js";
 import {
   type NatMap,
   type Pem,

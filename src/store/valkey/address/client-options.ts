@@ -1,6 +1,6 @@
 /* The Valkey client's options for one address. connection.ts explains why its features are off. */
 
-import { backOffMs, realClock } from "../../protocol/clock.js";
+import { backOffMs, realClock } from "../../../protocol/clock.js";
 import { type Endpoint, tlsOptions, type ValkeyAddress } from "./url.js";
 
 export const CONNECT_MS_MAX = 3_000;

@@ -4,11 +4,11 @@
  * between.
  */
 
-import { countOf } from "../../protocol/count.js";
+import { countOf } from "../../../protocol/count.js";
+import type { Endpoint, ValkeyAddress } from "../address/url.js";
 import { inquire } from "./inquiry.js";
 import { isRefusal } from "./replies.js";
 import { explain, explainAtLast, type Trouble } from "./trouble.js";
-import type { Endpoint, ValkeyAddress } from "./url.js";
 
 /** Trouble has ended after this long without a refusal or a failure. */
 const CALM_MS = 5_000;

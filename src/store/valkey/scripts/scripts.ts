@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type Announced, GONE_MS, INSTANCES_MAX } from "../roll.js";
+import { type Announced, GONE_MS, INSTANCES_MAX } from "../../roll.js";
 import type { Names } from "./keys.js";
 
 interface Script {
@@ -31,7 +31,7 @@ export function loadScript(name: string): Script {
 }
 
 function textOf(name: string): string {
-  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
+  return readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");
 }
 
 const ROLL_CALL = loadScript("roll-call");

@@ -9,9 +9,9 @@
  *                                                   └──┘ refused: retried after a growing pause
  */
 
-import { backOffMs, type Cancel, realClock } from "../../protocol/clock.js";
-import { StoreAway } from "../store.js";
-import { Redirected } from "./replies.js";
+import { backOffMs, type Cancel, realClock } from "../../../protocol/clock.js";
+import { StoreAway } from "../../store.js";
+import { Redirected } from "../trouble/replies.js";
 import { slotOf } from "./slot-map.js";
 
 /** The subscriber connection of one server. */

@@ -4,7 +4,7 @@
  * it would fill the kernel's buffer, and the server would disconnect it.
  */
 
-import { type Cancel, realClock } from "../../protocol/clock.js";
+import { type Cancel, realClock } from "../../../protocol/clock.js";
 
 const WINDOW_MS = 200;
 /** Far below what the kernel keeps during a doze. */

@@ -7,14 +7,14 @@
  */
 
 import { Redis } from "ioredis";
-import { type Cancel, realClock, within } from "../../protocol/clock.js";
-import { StoreAway } from "../store.js";
-import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "./client-options.js";
+import { type Cancel, realClock, within } from "../../../protocol/clock.js";
+import { StoreAway } from "../../store.js";
+import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "../address/client-options.js";
+import type { Endpoint, ValkeyAddress } from "../address/url.js";
+import type { ScriptCall } from "../scripts/scripts.js";
+import { errorCode, meaningOf, strayReply } from "../trouble/replies.js";
+import { Silent } from "../trouble/trouble.js";
 import { Doze } from "./doze.js";
-import { errorCode, meaningOf, strayReply } from "./replies.js";
-import type { ScriptCall } from "./scripts.js";
-import { Silent } from "./trouble.js";
-import type { Endpoint, ValkeyAddress } from "./url.js";
 
 export interface ConnectionEvents {
   /** The connection is up, for the first time or again. Nothing is subscribed on it yet. */

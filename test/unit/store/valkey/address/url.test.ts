@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseValkeyUrl, withoutPassword } from "../../../../src/store/valkey/url.js";
+import { parseValkeyUrl, withoutPassword } from "../../../../../src/store/valkey/address/url.js";
 
 const open = { username: undefined, password: undefined, tls: false };
 

@@ -3,9 +3,9 @@
  * is elsewhere, or the fault is ours. Pure; trouble.ts has the words for people.
  */
 
-import { DamagedPage, MisfitPage } from "../damage.js";
-import { StoreAway } from "../store.js";
-import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
+import { DamagedPage, MisfitPage } from "../../damage.js";
+import { StoreAway } from "../../store.js";
+import { type Endpoint, formatEndpoint, knownHost } from "../address/url.js";
 
 /** The server does not own the key: its slot has moved, or (`isAsk`) only this key has. */
 export class Redirected extends Error {

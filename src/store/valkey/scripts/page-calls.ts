@@ -1,15 +1,15 @@
 /* Typed calls of the scripts that work on one page. */
 
-import type { Snapshot } from "../../board/delta.js";
-import { type PageRef, pageName } from "../../board/geometry.js";
-import { type Position, parsePosition } from "../../board/position.js";
-import type { ClaimRule } from "../claims.js";
-import { DamagedPage } from "../damage.js";
-import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../frozen.js";
-import { PAGE_BYTES, SINCE_BYTES_MAX } from "../logged.js";
-import { encodeOps } from "../ops.js";
-import type { Batch, Committed, Replaced, StoreLimits, Write, WriteOutcome } from "../store.js";
-import { newTag } from "../tag.js";
+import type { Snapshot } from "../../../board/delta.js";
+import { type PageRef, pageName } from "../../../board/geometry.js";
+import { type Position, parsePosition } from "../../../board/position.js";
+import type { ClaimRule } from "../../claims.js";
+import { DamagedPage } from "../../damage.js";
+import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../../frozen.js";
+import { PAGE_BYTES, SINCE_BYTES_MAX } from "../../logged.js";
+import { encodeOps } from "../../ops.js";
+import type { Batch, Committed, Replaced, StoreLimits, Write, WriteOutcome } from "../../store.js";
+import { newTag } from "../../tag.js";
 import type { Names } from "./keys.js";
 import { list, loadScript, type PublishCommand, readNumbers, type ScriptCall, strings } from "./scripts.js";
 

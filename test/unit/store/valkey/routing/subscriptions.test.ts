@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { StoreAway } from "../../../../src/store/store.js";
-import { type Subscriber, Subscriptions } from "../../../../src/store/valkey/subscriptions.js";
-import { settle } from "../../../support/virtual-clock.js";
+import { StoreAway } from "../../../../../src/store/store.js";
+import { type Subscriber, Subscriptions } from "../../../../../src/store/valkey/routing/subscriptions.js";
+import { settle } from "../../../../support/virtual-clock.js";
 
 /** Carries out its commands in order, each when the test lets it. */
 class FakeServer implements Subscriber {

@@ -8,7 +8,7 @@
  * database 0 do not, because they are older than the support for other databases.
  */
 
-import { type PageRef, pageName } from "../../board/geometry.js";
+import { type PageRef, pageName } from "../../../board/geometry.js";
 
 export interface PageKeys {
   /** A string: the bitmap. */

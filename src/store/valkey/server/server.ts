@@ -4,18 +4,18 @@
  * available while it answers and its ACL user has the rights that boards need.
  */
 
-import { type Cancel, every, realClock } from "../../protocol/clock.js";
-import { APPLIED, type Durability, formatDurability } from "../durability.js";
-import { StoreAway } from "../store.js";
+import { type Cancel, every, realClock } from "../../../protocol/clock.js";
+import { APPLIED, type Durability, formatDurability } from "../../durability.js";
+import { StoreAway } from "../../store.js";
+import { type Endpoint, formatEndpoint, type ValkeyAddress } from "../address/url.js";
+import type { ScriptCall } from "../scripts/scripts.js";
+import { Incidents } from "../trouble/incidents.js";
+import { inquire } from "../trouble/inquiry.js";
+import { errorCode, isUnfit, Redirected } from "../trouble/replies.js";
+import { explain, explainAtLast, type Trouble } from "../trouble/trouble.js";
 import { type ConnectionEvents, ValkeyConnection } from "./connection.js";
 import { DurableRounds } from "./durable-rounds.js";
-import { Incidents } from "./incidents.js";
-import { inquire } from "./inquiry.js";
-import { errorCode, isUnfit, Redirected } from "./replies.js";
 import { type Needs, requireRights } from "./rights.js";
-import type { ScriptCall } from "./scripts.js";
-import { explain, explainAtLast, type Trouble } from "./trouble.js";
-import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;

@@ -4,9 +4,9 @@
  * not show.
  */
 
-import { StoreAway } from "../store.js";
+import { StoreAway } from "../../store.js";
+import { formatEndpoint, type ValkeyAddress } from "../address/url.js";
 import { DENIED_INSIDE, strayReply } from "./replies.js";
-import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
   /** Troubles of one kind are reported once per incident. */

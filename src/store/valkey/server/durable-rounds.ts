@@ -10,10 +10,10 @@
  * script therefore writes a mark if a batch writes nothing else (commit.lua).
  */
 
-import { type Durability, formatDurability } from "../durability.js";
-import { Unconfirmed } from "../store.js";
+import { type Durability, formatDurability } from "../../durability.js";
+import { Unconfirmed } from "../../store.js";
+import type { ScriptCall } from "../scripts/scripts.js";
 import type { ValkeyConnection } from "./connection.js";
-import type { ScriptCall } from "./scripts.js";
 
 interface Waiting {
   /**

@@ -11,13 +11,13 @@
  * so the next refresh asks it too.
  */
 
-import { type Cancel, jitter, realClock, within } from "../../protocol/clock.js";
+import { type Cancel, jitter, realClock, within } from "../../../protocol/clock.js";
+import type { ValkeyServer } from "../server/server.js";
+import type { Redirected } from "../trouble/replies.js";
+import { Explained, explain } from "../trouble/trouble.js";
 import { Announced, type ClusterAddress } from "./announced.js";
-import type { Redirected } from "./replies.js";
-import type { ValkeyServer } from "./server.js";
 import type { Servers } from "./servers.js";
 import { readClusterSlots } from "./slot-map.js";
-import { Explained, explain } from "./trouble.js";
 
 const REFRESH_MS = 1_000;
 /** Minimum time between two refreshes caused by hints. */

@@ -13,19 +13,19 @@
  * of date (slot-refresh.ts).
  */
 
-import type { Durability } from "../durability.js";
-import { Listeners, type Unsubscribe } from "../listeners.js";
-import { StoreAway, StoreUnusable } from "../store.js";
-import type { Command } from "./connection.js";
-import { Redirected } from "./replies.js";
-import type { PublishCommand, ScriptCall } from "./scripts.js";
-import { type CommonEvents, type ServerOptions, ValkeyServer } from "./server.js";
+import type { Durability } from "../../durability.js";
+import { Listeners, type Unsubscribe } from "../../listeners.js";
+import { StoreAway, StoreUnusable } from "../../store.js";
+import type { Endpoint, ValkeyAddress } from "../address/url.js";
+import type { PublishCommand, ScriptCall } from "../scripts/scripts.js";
+import type { Command } from "../server/connection.js";
+import { type CommonEvents, type ServerOptions, ValkeyServer } from "../server/server.js";
+import { Redirected } from "../trouble/replies.js";
+import { Explained } from "../trouble/trouble.js";
 import { Servers } from "./servers.js";
 import { ALL_SLOTS, slotOf } from "./slot-map.js";
 import { SlotRefresh } from "./slot-refresh.js";
 import { Subscriptions } from "./subscriptions.js";
-import { Explained } from "./trouble.js";
-import type { Endpoint, ValkeyAddress } from "./url.js";
 
 const REDIRECTIONS_MAX = 4;
 

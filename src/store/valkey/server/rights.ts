@@ -6,16 +6,16 @@
  * Add each new command of a script or a link to this list; valkey-rights.test.ts compares.
  */
 
-import { ofBoard, valuesOf } from "../by-board.js";
-import { type ClaimRules, NO_CLAIMS } from "../claims.js";
-import type { Durabilities } from "../durability.js";
-import type { Histories } from "../history.js";
-import { StoreAway } from "../store.js";
+import { ofBoard, valuesOf } from "../../by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../../claims.js";
+import type { Durabilities } from "../../durability.js";
+import type { Histories } from "../../history.js";
+import { StoreAway } from "../../store.js";
+import type { Names } from "../scripts/keys.js";
+import { type PublishCommand, RIGHTS_SHA, rightsCall } from "../scripts/scripts.js";
+import { errorCode } from "../trouble/replies.js";
+import { Explained } from "../trouble/trouble.js";
 import type { Command, ValkeyConnection } from "./connection.js";
-import type { Names } from "./keys.js";
-import { errorCode } from "./replies.js";
-import { type PublishCommand, RIGHTS_SHA, rightsCall } from "./scripts.js";
-import { Explained } from "./trouble.js";
 
 export interface Needs {
   readonly commands: readonly Command[];
