@@ -20,7 +20,7 @@ import { start as startIsland } from "../examples/tutorial/naive/island.js";
 import { start as startJsonArray } from "../examples/tutorial/naive/json-array.js";
 import { start as startVersionNumber } from "../examples/tutorial/naive/version-number.js";
 import { Stage } from "../examples/tutorial/stage.js";
-import type { JudgeResult } from "../src/judge/result.js";
+import type { JudgeResult } from "../src/judge/report/result.js";
 import { runCommand } from "../test/support/command.js";
 import { spawnInstance } from "../test/support/instances.js";
 import * as boards from "../test/support/judged-boards.js";

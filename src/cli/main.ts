@@ -7,7 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { DeploymentUnusable } from "../bench/deployment.js";
 import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.js";
-import { BadAdapter, BadAnswer, BadChoice, Stopped } from "../judge/errors.js";
+import { BadAdapter, BadAnswer, BadChoice, Stopped } from "../judge/adapters/errors.js";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
 import { VERSION } from "../server/telemetry/version.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";

@@ -3,14 +3,15 @@
  * run ends within 30 s, whatever the server does. A scene for which no time is left is not played.
  */
 
-import type { Adapter } from "./adapter.js";
-import { CHECKS } from "./checks.js";
-import { BadAnswer, Interrupted, Stopped } from "./errors.js";
-import { decide } from "./findings.js";
-import { Hearing } from "./hearing.js";
-import type { CrashSeen, NotPlayed, Observations } from "./observations.js";
-import { type Restored, restore, restoreAt } from "./restore.js";
-import type { JudgeResult } from "./result.js";
+import type { Adapter } from "./adapters/adapter.js";
+import { BadAnswer, Interrupted, Stopped } from "./adapters/errors.js";
+import { CHECKS } from "./findings/checks.js";
+import { decide } from "./findings/findings.js";
+import type { CrashSeen, NotPlayed, Observations } from "./findings/observations.js";
+import { Hearing } from "./hearing/hearing.js";
+import { type Restored, restore, restoreAt } from "./hearing/restore.js";
+import type { JudgeResult } from "./report/result.js";
+import { restoredText } from "./report/terminal.js";
 import { blind } from "./scenes/blind.js";
 import { catchUp } from "./scenes/catch-up.js";
 import { divergence } from "./scenes/divergence.js";
@@ -21,7 +22,6 @@ import { measure } from "./scenes/measure.js";
 import { missed } from "./scenes/missed.js";
 import { order } from "./scenes/order.js";
 import { toggle } from "./scenes/toggle.js";
-import { restoredText } from "./terminal.js";
 
 /** The scenes end after this time, and the rest is for the restoring. */
 const SCENES_MS_MAX = 23_000;

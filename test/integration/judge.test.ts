@@ -14,7 +14,7 @@ import { start } from "../../bench/load/processes.js";
 import { start as startBitmap } from "../../examples/tutorial/naive/bitmap.js";
 import { start as startIsland } from "../../examples/tutorial/naive/island.js";
 import { start as startJsonArray } from "../../examples/tutorial/naive/json-array.js";
-import type { JudgeResult } from "../../src/judge/result.js";
+import type { JudgeResult } from "../../src/judge/report/result.js";
 import { runCommand, startCommand } from "../support/command.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";

@@ -9,7 +9,7 @@ import { createServer as createTcpServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { Server } from "socket.io";
 import { type WebSocket, WebSocketServer } from "ws";
-import { fieldOf } from "../../src/judge/adapter.js";
+import { fieldOf } from "../../src/judge/adapters/adapter.js";
 
 export interface Judged {
   readonly url: string;

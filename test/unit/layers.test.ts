@@ -73,6 +73,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "",
   ],
   client: ["timing", "outbox", "links", "feed", "api", "connection", "watching", "boards", ""],
+  judge: ["adapters", "hearing", "findings", "scenes", "report", ""],
   "web/canvas": ["view", "held", "paint", "drawing", "replay", "focus", ""],
 };
 
@@ -94,6 +95,7 @@ const APART: readonly (readonly [string, string])[] = [
   ["client/feed", "client/watching"],
   ["client/connection", "client/watching"],
   ["client/connection", "client/boards"],
+  ["judge/hearing", "judge/findings"],
 ];
 
 /** Rooms that only decode, encode and close: what a client may do is decided in `clients` and below. */
@@ -119,7 +121,9 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
       "server/attach-boards.ts",
     ],
   },
-  "socket.io-client": { files: ["client/links/socketio-link.ts", "judge/teaching.ts", "cli/lab/naive-browser.ts"] },
+  "socket.io-client": {
+    files: ["client/links/socketio-link.ts", "judge/adapters/teaching.ts", "cli/lab/naive-browser.ts"],
+  },
   ws: {
     files: [
       "server/lane/lane.ts",

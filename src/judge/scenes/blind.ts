@@ -4,12 +4,12 @@
  * times, and another address asks once. A limit that all visitors share would refuse it.
  */
 
-import type { Click } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import { isLocal } from "../local.js";
-import type { BlindSeen } from "../observations.js";
-import { readAfter } from "../read-after.js";
-import { readBoard } from "../visit.js";
+import { isLocal } from "../adapters/local.js";
+import type { BlindSeen } from "../findings/observations.js";
+import type { Click } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
+import { readAfter } from "../hearing/read-after.js";
+import { readBoard } from "../hearing/visit.js";
 
 const CLICKS = 40;
 const READINGS_MAX = 120;

@@ -3,10 +3,10 @@
  * another instance if there is one. It must show what happened in the meantime.
  */
 
-import { Interrupted } from "../errors.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { CatchUpSeen } from "../observations.js";
+import { Interrupted } from "../adapters/errors.js";
+import type { CatchUpSeen } from "../findings/observations.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const CLICKS = 6;
 

@@ -4,11 +4,11 @@
  * arrive, messages are lost between them.
  */
 
-import type { BoardState } from "../board-state.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { DivergenceSeen } from "../observations.js";
-import { readAfter } from "../read-after.js";
+import type { BoardState } from "../adapters/board-state.js";
+import type { DivergenceSeen } from "../findings/observations.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
+import { readAfter } from "../hearing/read-after.js";
 
 const CLICKS = 3;
 

@@ -5,11 +5,11 @@
  */
 
 import { countOf, formatCount } from "../../protocol/count.js";
-import { BadAnswer, Interrupted } from "../errors.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { CrashSeen, NotPlayed, StallSeen } from "../observations.js";
-import { plainText } from "../plain-text.js";
+import { BadAnswer, Interrupted } from "../adapters/errors.js";
+import { plainText } from "../adapters/plain-text.js";
+import type { CrashSeen, NotPlayed, StallSeen } from "../findings/observations.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const FLOOD = 200;
 const DEPTH = 1_000;

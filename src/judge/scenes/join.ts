@@ -8,10 +8,10 @@
  */
 
 import { countOf } from "../../protocol/count.js";
-import { Interrupted } from "../errors.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { JoinSeen } from "../observations.js";
+import { Interrupted } from "../adapters/errors.js";
+import type { JoinSeen } from "../findings/observations.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const ROUNDS = 3;
 const NEWCOMERS = 6;

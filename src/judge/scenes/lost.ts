@@ -3,11 +3,11 @@
  * that a witness showed, must be in the stored board.
  */
 
-import type { BoardState } from "../board-state.js";
-import type { Click } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { LostSeen } from "../observations.js";
-import { readAfter } from "../read-after.js";
+import type { BoardState } from "../adapters/board-state.js";
+import type { LostSeen } from "../findings/observations.js";
+import type { Click } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
+import { readAfter } from "../hearing/read-after.js";
 
 const ROUNDS = 3;
 const CLICKS = 40;

@@ -4,9 +4,9 @@
  * broken one. It also finds out whether the board can be judged at all.
  */
 
-import { BadAnswer } from "../errors.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
+import { BadAnswer } from "../adapters/errors.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const CLICKS = 5;
 /** For each click as long as none has arrived, and after one has. */

@@ -4,10 +4,10 @@
  * before, those that it missed, and those that follow.
  */
 
-import { Interrupted } from "../errors.js";
-import type { Guest } from "../guest.js";
-import type { Hearing } from "../hearing.js";
-import type { MissedSeen } from "../observations.js";
+import { Interrupted } from "../adapters/errors.js";
+import type { MissedSeen } from "../findings/observations.js";
+import type { Guest } from "../hearing/guest.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const CLICKS = 6;
 

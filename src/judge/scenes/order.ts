@@ -6,9 +6,9 @@
  *     writer B   ── 0 ──► instance 2 ──► its witness: 0, then 1       shows 1
  */
 
-import { Interrupted } from "../errors.js";
-import type { Hearing } from "../hearing.js";
-import type { OrderSeen } from "../observations.js";
+import { Interrupted } from "../adapters/errors.js";
+import type { OrderSeen } from "../findings/observations.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const ROUNDS = 4;
 const BOXES = 12;

@@ -3,9 +3,9 @@
  * first. The box must be checked. A server that flips has unchecked it.
  */
 
-import { Interrupted } from "../errors.js";
-import type { Hearing } from "../hearing.js";
-import type { ToggleSeen } from "../observations.js";
+import { Interrupted } from "../adapters/errors.js";
+import type { ToggleSeen } from "../findings/observations.js";
+import type { Hearing } from "../hearing/hearing.js";
 
 const TRIES = 3;
 /** A server may answer a later click of another box before it has worked on this one. */

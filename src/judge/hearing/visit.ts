@@ -1,10 +1,10 @@
 /* One visit of an adapter to a board, with bounds in time, and its failure in words. */
 
-import type { Adapter, Visit } from "./adapter.js";
-import { type BoardState, requireBoard } from "./board-state.js";
-import { boundedGet } from "./bounded-get.js";
-import { BadAnswer } from "./errors.js";
-import { plainText } from "./plain-text.js";
+import type { Adapter, Visit } from "../adapters/adapter.js";
+import { type BoardState, requireBoard } from "../adapters/board-state.js";
+import { boundedGet } from "../adapters/bounded-get.js";
+import { BadAnswer } from "../adapters/errors.js";
+import { plainText } from "../adapters/plain-text.js";
 import { inTime, whileWaiting } from "./wait.js";
 
 const READ_MS_MAX = 6_000;

@@ -1,10 +1,10 @@
 /* The score card as text, and the announcement before a run. */
 
-import { countOf } from "../protocol/count.js";
-import { CHECKS, STEP_TITLES } from "./checks.js";
-import type { Finding, Verdict } from "./findings.js";
-import { CELLS_TOUCHED_MAX, CLIENTS_MAX } from "./hearing.js";
-import type { Restored } from "./restore.js";
+import { countOf } from "../../protocol/count.js";
+import { CHECKS, STEP_TITLES } from "../findings/checks.js";
+import type { Finding, Verdict } from "../findings/findings.js";
+import { CELLS_TOUCHED_MAX, CLIENTS_MAX } from "../hearing/hearing.js";
+import type { Restored } from "../hearing/restore.js";
 import type { JudgeResult } from "./result.js";
 
 const WIDTH = 96;

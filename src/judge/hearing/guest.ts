@@ -1,8 +1,8 @@
 /* One client of the judge, its screen, and the clicks that it made. */
 
-import { formatCount } from "../protocol/count.js";
-import type { Adapter, OpenClient, Visit } from "./adapter.js";
-import { BadAnswer } from "./errors.js";
+import { formatCount } from "../../protocol/count.js";
+import type { Adapter, OpenClient, Visit } from "../adapters/adapter.js";
+import { BadAnswer } from "../adapters/errors.js";
 import { CHANGES_MAX, type Screen } from "./screen.js";
 import { inTime } from "./wait.js";
 

@@ -1,8 +1,8 @@
 /* The result of a run: data for the score card, the JSON file and the HTML page. */
 
-import type { Finding } from "./findings.js";
-import type { Observations } from "./observations.js";
-import type { Restored } from "./restore.js";
+import type { Finding } from "../findings/findings.js";
+import type { Observations } from "../findings/observations.js";
+import type { Restored } from "../hearing/restore.js";
 
 export interface JudgeResult {
   readonly format: 1;

@@ -7,9 +7,9 @@
  *     newcomer  opened by a scene, and closed by it
  */
 
-import type { Adapter } from "./adapter.js";
-import { type BoardState, CELLS_MIN } from "./board-state.js";
-import { BadAnswer, Interrupted } from "./errors.js";
+import type { Adapter } from "../adapters/adapter.js";
+import { type BoardState, CELLS_MIN } from "../adapters/board-state.js";
+import { BadAnswer, Interrupted } from "../adapters/errors.js";
 import { type Click, Guest } from "./guest.js";
 import { Screen } from "./screen.js";
 import { fail, readBoard, visitTo } from "./visit.js";

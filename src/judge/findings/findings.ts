@@ -3,7 +3,7 @@
  * scene could not be played to its end, the check is "not observed".
  */
 
-import { countOf } from "../protocol/count.js";
+import { countOf } from "../../protocol/count.js";
 import { CHECKS } from "./checks.js";
 import type {
   BlindSeen,

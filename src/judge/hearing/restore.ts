@@ -4,7 +4,7 @@
  * the time allows, and always at a board that was seen to lose some.
  */
 
-import type { BoardState } from "./board-state.js";
+import type { BoardState } from "../adapters/board-state.js";
 import type { Guest } from "./guest.js";
 import type { Hearing } from "./hearing.js";
 

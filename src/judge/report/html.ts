@@ -1,9 +1,9 @@
 /* A run as an HTML page to share. All text is escaped: some comes from the judged server. */
 
-import { escapeMarkup } from "../bench/chart.js";
-import { factTable, notice, reportPage, type Tone, tiles } from "../bench/report-page.js";
-import { CHECKS } from "./checks.js";
-import type { Finding, Verdict } from "./findings.js";
+import { escapeMarkup } from "../../bench/chart.js";
+import { factTable, notice, reportPage, type Tone, tiles } from "../../bench/report-page.js";
+import { CHECKS } from "../findings/checks.js";
+import type { Finding, Verdict } from "../findings/findings.js";
 import type { JudgeResult } from "./result.js";
 import { isWrong, notesOn, stepText, summary } from "./terminal.js";
 

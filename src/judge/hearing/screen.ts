@@ -3,10 +3,10 @@
  * sent. It checks all values, and what it keeps is bounded.
  */
 
-import type { ScreenInput } from "./adapter.js";
-import { boardIn, valueIn } from "./board-state.js";
-import { BadAnswer } from "./errors.js";
-import { plainText } from "./plain-text.js";
+import type { ScreenInput } from "../adapters/adapter.js";
+import { boardIn, valueIn } from "../adapters/board-state.js";
+import { BadAnswer } from "../adapters/errors.js";
+import { plainText } from "../adapters/plain-text.js";
 
 /** Past this, a server sends without end. A run causes a few thousand. */
 export const CHANGES_MAX = 100_000;

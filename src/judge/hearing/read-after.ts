@@ -4,8 +4,8 @@
  * that one.
  */
 
-import type { BoardState } from "./board-state.js";
-import { Interrupted } from "./errors.js";
+import type { BoardState } from "../adapters/board-state.js";
+import { Interrupted } from "../adapters/errors.js";
 import type { Guest } from "./guest.js";
 import type { Hearing } from "./hearing.js";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changedCells } from "../../../src/judge/scenes/hostile.js";
+import { changedCells } from "../../../../src/judge/scenes/hostile.js";
 
 test("a box is damaged if it changed and the judge did not click it", () => {
   const before = [false, true, false, true];

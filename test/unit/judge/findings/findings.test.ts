@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { STEPS } from "../../../examples/tutorial/steps/all.js";
-import { CHECKS, STEP_TITLES } from "../../../src/judge/checks.js";
-import { decide } from "../../../src/judge/findings.js";
-import type { CheckId, NotPlayed, Observations } from "../../../src/judge/observations.js";
+import { STEPS } from "../../../../examples/tutorial/steps/all.js";
+import { CHECKS, STEP_TITLES } from "../../../../src/judge/findings/checks.js";
+import { decide } from "../../../../src/judge/findings/findings.js";
+import type { CheckId, NotPlayed, Observations } from "../../../../src/judge/findings/observations.js";
 
 /** What is seen at a board that is right. */
 const RIGHT: Observations = {
@@ -149,7 +149,7 @@ describe("the rules of the judge", () => {
   });
 
   test("docs/judge.md explains every check by its title", () => {
-    const text = readFileSync(new URL("../../../docs/judge.md", import.meta.url), "utf8");
+    const text = readFileSync(new URL("../../../../docs/judge.md", import.meta.url), "utf8");
     for (const { title, step } of Object.values(CHECKS)) {
       assert.match(text, new RegExp(`^\\| ${title} \\|.*\\| ${step} \\|$`, "m"));
     }

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { boardIn } from "../../../src/judge/board-state.js";
-import { isLocal, readUrls } from "../../../src/judge/local.js";
-import { plainText } from "../../../src/judge/plain-text.js";
-import { CHANGES_MAX, Screen } from "../../../src/judge/screen.js";
+import { boardIn } from "../../../../src/judge/adapters/board-state.js";
+import { isLocal, readUrls } from "../../../../src/judge/adapters/local.js";
+import { plainText } from "../../../../src/judge/adapters/plain-text.js";
+import { CHANGES_MAX, Screen } from "../../../../src/judge/hearing/screen.js";
 
 const SIZE = 30;
 const screen = (isOurs = true) => new Screen(SIZE, () => isOurs);
