@@ -10,14 +10,14 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** What all documents load. A module outside of both groups is loaded only where it is used. */
 const FRAME = {
   name: "frame",
-  test: /preact|\/src\/web\/(instance-answers|query|visitor-token|theme)\b|\/src\/protocol\/count\b/,
+  test: /preact|\/src\/web\/(address\/(instance-answers|query|visitor-token)|styles\/theme)\b|\/src\/protocol\/count\b/,
   priority: 2,
 };
 /** One file compresses better than several. `$initial` leaves out what is imported when needed. */
 const BOARD = {
   name: "board",
   tags: ["$initial"],
-  test: /^(?!.*\/(docs\/|src\/web\/(demo|cluster|lab|site-header)))/,
+  test: /^(?!.*\/(docs\/|src\/web\/(styles\/)?(demo|cluster|lab|site-header)))/,
   priority: 1,
 };
 
@@ -55,7 +55,7 @@ export default defineConfig({
   root: pathOf("src/web"),
   // The app may be served below a path, so its URLs are relative.
   base: "./",
-  plugins: [preact(), loadingFrame(pathOf("src/web")), plainImports, compileHint],
+  plugins: [preact(), loadingFrame(pathOf("src/web/styles")), plainImports, compileHint],
   resolve: {
     alias: [
       // As `browser` in package.json says of the compiled file.

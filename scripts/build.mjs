@@ -55,7 +55,7 @@ function compileNaive(from, to) {
 /** The stylesheet `socketscaler/theme.css`, which needs no other file. */
 function packageTheme(folder) {
   const styles = ["theme.css", "site-header.css", "page.css"]
-    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .map((name) => readFileSync(join(folder, "styles", name), "utf8"))
     .join("\n");
   const sign = readFileSync(join(folder, "public", "favicon.svg"), "base64");
   return styles.replace("/favicon.svg", `data:image/svg+xml;base64,${sign}`);

@@ -1,7 +1,7 @@
 /*
  * Makes the document of the app paint before anything else is loaded. It gets the rules of
- * src/web/frame.css inside, with the values of theme.css. The stylesheets are linked below the
- * frame, because a browser paints nothing that follows a link until the stylesheet is there.
+ * src/web/styles/frame.css inside, with the values of theme.css. The stylesheets are linked below
+ * the frame, because a browser paints nothing that follows a link until the stylesheet is there.
  */
 
 import { readFileSync } from "node:fs";

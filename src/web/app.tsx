@@ -5,20 +5,20 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
-import { AccessBar } from "./access-bar.js";
-import { Announcer } from "./announcer.js";
 import { CanvasView } from "./canvas/canvas-view.js";
-import { claimsText } from "./claims.js";
-import { useDelay, useIsWide, useLive } from "./live.js";
-import { reportLost } from "./lost-cells.js";
-import { More } from "./more.js";
-import { Boards, GoToNumber } from "./navigation.js";
-import type { Announcement } from "./said.js";
-import { ConnectionFacts, Status } from "./status.js";
-import { useTabTitle } from "./tab-title.js";
-import { askBeforeLeaving, useEarlier } from "./unsent.js";
-import { emptyText, useWelcome } from "./welcome.js";
-import { type AccessWording, accessWording, problem } from "./wording.js";
+import { AccessBar } from "./shell/access-bar.js";
+import { Announcer } from "./shell/announcer.js";
+import { More } from "./shell/more.js";
+import { Boards, GoToNumber } from "./shell/navigation.js";
+import type { Announcement } from "./shell/said.js";
+import { ConnectionFacts, Status } from "./shell/status.js";
+import { emptyText, useWelcome } from "./shell/welcome.js";
+import { claimsText } from "./state/claims.js";
+import { useDelay, useIsWide, useLive } from "./state/live.js";
+import { reportLost } from "./wording/lost-cells.js";
+import { useTabTitle } from "./wording/tab-title.js";
+import { askBeforeLeaving, useEarlier } from "./wording/unsent.js";
+import { type AccessWording, accessWording, problem } from "./wording/wording.js";
 
 interface AppProps {
   readonly client: Client;

@@ -3,7 +3,7 @@
  * counts as none. A number that an instance of another version does not report counts as 0.
  */
 
-import { isObject } from "./instance-answers.js";
+import { isObject } from "./address/instance-answers.js";
 
 export type Measure = "clients" | "writesPerSecond" | "deltasPerSecond" | "sentBytesPerSecond";
 

@@ -1,8 +1,8 @@
 /* The demo: the apps of several instances side by side, each in a frame of its own. */
 
 import { render } from "preact";
-import { homeUrl, listIn, readJson } from "./instance-answers.js";
-import { type Query, readQuery } from "./query.js";
+import { homeUrl, listIn, readJson } from "./address/instance-answers.js";
+import { type Query, readQuery } from "./address/query.js";
 import { SiteHeader } from "./site-header.js";
 
 const PANES_ALONE = 4;

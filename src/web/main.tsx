@@ -6,10 +6,10 @@
 import { render } from "preact";
 import { type Client, connect } from "../client/index.js";
 import { keepChanges } from "../client/kept-changes.js";
+import { homeUrl, readBoardNames } from "./address/instance-answers.js";
+import { readQuery } from "./address/query.js";
+import { keepToken, readToken, readUser, takeToken } from "./address/visitor-token.js";
 import { App } from "./app.js";
-import { homeUrl, readBoardNames } from "./instance-answers.js";
-import { readQuery } from "./query.js";
-import { keepToken, readToken, readUser, takeToken } from "./visitor-token.js";
 
 const { board, isCompact } = readQuery(location.search);
 const root = document.getElementById("page");

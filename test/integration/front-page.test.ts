@@ -124,7 +124,7 @@ describe("the document of the app", () => {
 
 test("every document names the colours of the theme", () => {
   const read = (name: string) => readFileSync(new URL(`../../src/web/${name}`, import.meta.url), "utf8");
-  const grounds = Array.from(read("theme.css").matchAll(/--ground: (#\w+);/g), ([, colour]) => colour);
+  const grounds = Array.from(read("styles/theme.css").matchAll(/--ground: (#\w+);/g), ([, colour]) => colour);
   assert.equal(grounds.length, 2);
   for (const name of ["index.html", "demo.html", "cluster.html", "lab.html"]) {
     const colours = Array.from(read(name).matchAll(/name="theme-color"[^>]*content="(#\w+)"/g), ([, colour]) => colour);

@@ -74,7 +74,22 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   client: ["timing", "outbox", "links", "feed", "api", "connection", "watching", "boards", ""],
   judge: ["adapters", "hearing", "findings", "scenes", "report", ""],
-  "web/canvas": ["view", "held", "paint", "drawing", "replay", "focus", ""],
+  web: [
+    "address",
+    "state",
+    "wording",
+    "shell",
+    "canvas/view",
+    "canvas/held",
+    "canvas/paint",
+    "canvas/drawing",
+    "canvas/replay",
+    "canvas/notes",
+    "canvas/focus",
+    "canvas",
+    "lab",
+    "",
+  ],
 };
 
 /** Rooms that stand side by side: neither imports the other. */
@@ -96,6 +111,8 @@ const APART: readonly (readonly [string, string])[] = [
   ["client/connection", "client/watching"],
   ["client/connection", "client/boards"],
   ["judge/hearing", "judge/findings"],
+  ["web/address", "web/state"],
+  ["web/canvas", "web/lab"],
 ];
 
 /** Rooms that only decode, encode and close: what a client may do is decided in `clients` and below. */

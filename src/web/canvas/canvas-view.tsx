@@ -5,11 +5,11 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import { type Plane, placeOf, planeOf } from "../../board/plane.js";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
-import { ownerText } from "../claims.js";
-import { useFrozen, useIsWide, useTicking } from "../live.js";
-import { MessageLine } from "../message-line.js";
-import { type Announcement, Said } from "../said.js";
-import { placeText, type Wording } from "../wording.js";
+import { MessageLine } from "../shell/message-line.js";
+import { type Announcement, Said } from "../shell/said.js";
+import { ownerText } from "../state/claims.js";
+import { useFrozen, useIsWide, useTicking } from "../state/live.js";
+import { placeText, type Wording } from "../wording/wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { makeParts, type Parts, type PartsListener } from "./parts.js";

@@ -1,7 +1,7 @@
 /* The texts of tools that could not do what the user wanted. */
 
 import { countOf } from "../../protocol/count.js";
-import { type RefusalText, refusalText } from "../refusals.js";
+import { type RefusalText, refusalText } from "../wording/refusals.js";
 
 const TOO_SMALL = "The boxes were too small to hit, so the view zoomed in. Try again.";
 const STILL_LOADING = "part of the board is still loading. Try again in a moment.";

@@ -3,13 +3,13 @@
 import type { Plane } from "../../board/plane.js";
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";
-import { countdownText, TICK_MS } from "../claims.js";
-import { parsePlace } from "../place-link.js";
-import { type RefusalText, reportRuns } from "../refusals.js";
+import { parsePlace } from "../address/place-link.js";
+import { countdownText, TICK_MS } from "../state/claims.js";
+import { type RefusalText, reportRuns } from "../wording/refusals.js";
 import { CanvasBoard } from "./canvas-board.js";
-import { CellNotes } from "./cell-note.js";
 import { FocusAnnouncer } from "./focus/announcer.js";
 import { FocusCells } from "./focus/cells.js";
+import { CellNotes } from "./notes/cell-note.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 
 const TOTAL_MS = 500;

@@ -7,7 +7,7 @@
  */
 
 import { cellAt, type Plane, placeOf } from "../../board/plane.js";
-import { formatPlace, parsePlace } from "../place-link.js";
+import { formatPlace, parsePlace } from "../address/place-link.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { Camera } from "./view/camera.js";
 

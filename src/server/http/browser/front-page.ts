@@ -20,7 +20,7 @@ import type { HostedBoard } from "../../pages/pages.js";
 import { PREVIEW } from "../pictures/preview.js";
 import { type Coding, codingsFor, compress } from "../requests/codings.js";
 
-/** As in src/web/query.ts. */
+/** As in src/web/address/query.ts. */
 const BOARD_DEFAULT = "main";
 /** Most documents kept: boards × origins × codings, about 2 KB each. */
 const KEPT_MAX = 256;

@@ -11,7 +11,7 @@ import { type Colour, encodePng, type Picture } from "./png.js";
 
 export const SIZE = { width: 1_200, height: 630 };
 
-/** The colours of src/web/theme.css in the light scheme. */
+/** The colours of src/web/styles/theme.css in the light scheme. */
 const GROUND: Colour = [0xf4, 0xf5, 0xf3];
 const SURFACE: Colour = [0xff, 0xff, 0xff];
 const EDGE: Colour = [0x81, 0x8f, 0x89];

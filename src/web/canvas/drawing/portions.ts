@@ -4,7 +4,7 @@
  * wait here can be stopped. Their number is bounded by the caller.
  */
 
-import { SendingPace } from "../../sending-pace.js";
+import { SendingPace } from "../../state/sending-pace.js";
 import type { CellValue, Reader } from "./strokes.js";
 
 /** The most changes that are on their way at a time. */

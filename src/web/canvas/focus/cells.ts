@@ -10,12 +10,12 @@
  */
 
 import { cellAt, type Point, placeOf } from "../../../board/plane.js";
-import { makeElement, makeInput, setLocked } from "../../cell-elements.js";
 import type { ShownPages } from "../paint/shown-pages.js";
 import { toView } from "../view/camera.js";
 import { areElements } from "../view/elements.js";
 import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
+import { makeElement, makeInput, setLocked } from "./cell-elements.js";
 import { moveOnPlane } from "./keys.js";
 
 /** The part of the canvas board that the focus needs. */

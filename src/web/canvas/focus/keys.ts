@@ -1,7 +1,7 @@
 /* Where keys move the focus on the plane. */
 
 import { cellAt, lastInRow, type Plane, placeOf } from "../../../board/plane.js";
-import { type KeyPress, moveByKey } from "../../keys.js";
+import { type KeyPress, moveByKey } from "./grid-keys.js";
 
 export function moveOnPlane(press: KeyPress, cell: number, plane: Plane, pageRows: number): number | undefined {
   return moveByKey(press, cell, {

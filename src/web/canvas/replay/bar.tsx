@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { readHistoryMs } from "../../instance-answers.js";
+import { readHistoryMs } from "../../address/instance-answers.js";
 import type { Past, PastOptions } from "./past.js";
 
 const UNAVAILABLE = "The history is unavailable. Try again, or reload.";

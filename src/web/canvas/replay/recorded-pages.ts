@@ -4,7 +4,7 @@ import { bitmapBytes } from "../../../board/bitmap.js";
 import { decodeSnapshot } from "../../../protocol/codec.js";
 import { decodeDelta } from "../../../protocol/delta-text.js";
 import { fromBase64url } from "../../../protocol/from-base64url.js";
-import { boardPath, isObject, readJson } from "../../instance-answers.js";
+import { boardPath, isObject, readJson } from "../../address/instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./track.js";
 

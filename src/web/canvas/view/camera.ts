@@ -5,7 +5,7 @@
  */
 
 import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "../../../board/plane.js";
-import { SCALE_MAX } from "../../place-link.js";
+import { SCALE_MAX } from "../../address/place-link.js";
 import { areElements } from "./elements.js";
 
 export interface Camera extends Point {

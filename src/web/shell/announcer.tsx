@@ -4,7 +4,7 @@
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Delay, Live } from "./live.js";
+import type { Delay, Live } from "../state/live.js";
 import { type Announcement, Said } from "./said.js";
 
 export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay | undefined; refusal: Announcement }) {

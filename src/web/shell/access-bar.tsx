@@ -5,7 +5,7 @@
 
 import type { TargetedSubmitEvent } from "preact";
 import { useState } from "preact/hooks";
-import type { AccessWording } from "./wording.js";
+import type { AccessWording } from "../wording/wording.js";
 
 interface AccessBarProps {
   readonly access: AccessWording;

@@ -1,8 +1,8 @@
 /* The state of the client and the board, as state of a component. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
-import { refusalOf } from "../protocol/refusal.js";
+import type { Board, Client, ErrorBody, ErrorCode } from "../../client/index.js";
+import { refusalOf } from "../../protocol/refusal.js";
 import { frozenText } from "./permission.js";
 import { SendingPace } from "./sending-pace.js";
 

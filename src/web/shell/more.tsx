@@ -6,9 +6,9 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Live } from "./live.js";
+import type { Live } from "../state/live.js";
+import { connectionWording } from "../wording/wording.js";
 import { ConnectionFacts } from "./status.js";
-import { connectionWording } from "./wording.js";
 
 interface MoreProps {
   readonly live: Live;

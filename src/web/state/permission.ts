@@ -1,6 +1,6 @@
 /* Says why this user may not change a checkbox; undefined if nothing known prevents it. */
 
-import type { Board } from "../client/index.js";
+import type { Board } from "../../client/index.js";
 
 export const VIEW_ONLY = "You can view this board but not change it.";
 const FROZEN = "This checkbox is frozen. Nobody can change it right now.";

@@ -1,16 +1,17 @@
 /*
- * The facts of the header: people, checked and own boxes in its line, and the rest behind it.
+ * The shell of the app, which surrounds the board. These are the facts of the header: people,
+ * checked and own boxes in its line, and the rest behind it.
  *
  * A browser that translates the app replaces its texts with elements of its own and never shows
  * later changes to the old ones. So every changing text is inside an element with `translate="no"`.
  */
 
 import type { ComponentChildren } from "preact";
-import type { Board } from "../client/index.js";
-import { formatCount } from "../protocol/count.js";
-import { summaryText } from "./claims.js";
-import { type Live, useTicking } from "./live.js";
-import { connectionWording, formatMs } from "./wording.js";
+import type { Board } from "../../client/index.js";
+import { formatCount } from "../../protocol/count.js";
+import { summaryText } from "../state/claims.js";
+import { type Live, useTicking } from "../state/live.js";
+import { connectionWording, formatMs } from "../wording/wording.js";
 
 const UNKNOWN = "–";
 const ICONS = {

@@ -11,7 +11,7 @@ import {
   ownerText,
   summaryText,
   timeText,
-} from "../../../src/web/claims.js";
+} from "../../../../src/web/state/claims.js";
 
 const NOW_MS = 1_000_000;
 const HELD = { ms: 300_000, isLease: false };

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SendingPace } from "../../../src/web/sending-pace.js";
-import { earlierText } from "../../../src/web/unsent.js";
+import { SendingPace } from "../../../../src/web/state/sending-pace.js";
+import { earlierText } from "../../../../src/web/wording/unsent.js";
 
 describe("the pace of changes that wait", () => {
   test("tells how long all of them take, not how long the next portion does", () => {

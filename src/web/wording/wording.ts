@@ -3,10 +3,10 @@
  * not: it is written as the user types it.
  */
 
-import type { ErrorCode } from "../client/index.js";
-import { countOf, formatCount } from "../protocol/count.js";
-import type { Delay, Live } from "./live.js";
-import { VIEW_ONLY } from "./permission.js";
+import type { ErrorCode } from "../../client/index.js";
+import { countOf, formatCount } from "../../protocol/count.js";
+import type { Delay, Live } from "../state/live.js";
+import { VIEW_ONLY } from "../state/permission.js";
 
 export interface Wording {
   readonly tone: "good" | "waiting" | "bad";

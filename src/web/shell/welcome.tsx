@@ -5,7 +5,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Board } from "../client/index.js";
+import type { Board } from "../../client/index.js";
 
 const KEY = "socketscaler.welcomed";
 

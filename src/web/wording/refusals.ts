@@ -1,7 +1,7 @@
 /* The texts that say why a change was not made: for a note at the cell, and for elsewhere. */
 
-import type { RefusedChange } from "../client/index.js";
-import { countOf } from "../protocol/count.js";
+import type { RefusedChange } from "../../client/index.js";
+import { countOf } from "../../protocol/count.js";
 
 export type RefusalText = Readonly<ReturnType<typeof refusalText>>;
 

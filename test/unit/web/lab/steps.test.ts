@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { STEPS } from "../../../examples/tutorial/steps/all.js";
-import { readSteps } from "../../../src/web/lab/steps.js";
+import { STEPS } from "../../../../examples/tutorial/steps/all.js";
+import { readSteps } from "../../../../src/web/lab/steps.js";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url));
+const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const document = readFileSync(`${root}docs/tutorial.md`, "utf8");
 
 test("each step of docs/tutorial.md has a question, its answers, an exercise, and links to both sides", () => {

@@ -1,6 +1,6 @@
 /* The elements of a grid of cells: real checkboxes with the roles of the ARIA grid pattern. */
 
-import { isAnnounced, leftOf, type Owned, type Owner, ownerText } from "./claims.js";
+import { isAnnounced, leftOf, type Owned, type Owner, ownerText } from "../../state/claims.js";
 
 export function makeInput(cell: number): HTMLInputElement {
   const input = document.createElement("input");

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNanoEvents } from "nanoevents";
-import type { BoardEvents } from "../../../src/client/index.js";
-import { reportLost } from "../../../src/web/lost-cells.js";
+import type { BoardEvents } from "../../../../src/client/index.js";
+import { reportLost } from "../../../../src/web/wording/lost-cells.js";
 
 const NOW_MS = 1_000_000;
 

@@ -4,8 +4,8 @@
  */
 
 import { useEffect, useMemo } from "preact/hooks";
-import { type Cancel, type Clock, realClock } from "../protocol/clock.js";
-import { formatCount } from "../protocol/count.js";
+import { type Cancel, type Clock, realClock } from "../../protocol/clock.js";
+import { formatCount } from "../../protocol/count.js";
 
 const EVERY_MS = 1_000;
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { TabTitle, titleOf } from "../../../src/web/tab-title.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { TabTitle, titleOf } from "../../../../src/web/wording/tab-title.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("the title of the tab", () => {
   test("names the board, and counts once the count is known", () => {

@@ -1,8 +1,8 @@
 /* The changes of the user that wait: the time they take, and those that an earlier page left. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Board, Client, EarlierChanges } from "../client/index.js";
-import { countOf } from "../protocol/count.js";
+import type { Board, Client, EarlierChanges } from "../../client/index.js";
+import { countOf } from "../../protocol/count.js";
 import type { Wording } from "./wording.js";
 
 const SHOWN_MS = 8_000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { formatPlace, parsePlace } from "../../../src/web/place-link.js";
+import { formatPlace, parsePlace } from "../../../../src/web/address/place-link.js";
 
 describe("a link to a place", () => {
   test("says what it was made of", () => {

@@ -3,8 +3,8 @@
  * remembers only since when, and checks regularly whether they still are.
  */
 
-import type { Board } from "../client/index.js";
-import { type Cancel, type Clock, realClock } from "../protocol/clock.js";
+import type { Board } from "../../client/index.js";
+import { type Cancel, type Clock, realClock } from "../../protocol/clock.js";
 
 const LOOK_MS = 100;
 const SHOWN_MAX = 1_000;

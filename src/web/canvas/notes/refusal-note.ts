@@ -1,6 +1,6 @@
 /* A note at a cell with the reason why its change was refused. It disappears by itself. */
 
-import { MARK_MS } from "./canvas/held/marks.js";
+import { MARK_MS } from "../held/marks.js";
 import { Note } from "./note.js";
 
 export class RefusalNote {

@@ -3,7 +3,7 @@
  * height, so that the grid does not move. Screen readers get problems from the announcer instead.
  */
 
-import type { Wording } from "./wording.js";
+import type { Wording } from "../wording/wording.js";
 
 export function MessageLine({ hint, usual }: { hint: Wording | undefined; usual: string | undefined }) {
   return (

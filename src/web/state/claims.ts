@@ -3,7 +3,7 @@
  * ms since 1970, and comes from outside.
  */
 
-import type { Board } from "../client/index.js";
+import type { Board } from "../../client/index.js";
 
 export type Owned = Pick<Board, "claims" | "mine" | "get" | "isTaken">;
 export type Owner = "mine" | "taken";

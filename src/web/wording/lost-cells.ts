@@ -1,7 +1,7 @@
 /* Reports the cells that are not the user's any more, unless the user gave them back. */
 
-import type { Board, BoardEvents } from "../client/index.js";
-import { countOf } from "../protocol/count.js";
+import type { Board, BoardEvents } from "../../client/index.js";
+import { countOf } from "../../protocol/count.js";
 
 interface Claimed extends Pick<Board, "mine" | "get" | "isTaken"> {
   on<Name extends "change" | "mine">(event: Name, listener: BoardEvents[Name]): () => void;

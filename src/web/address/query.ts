@@ -1,4 +1,7 @@
-/* The parameters in the app's address: the only reader of `location.search`. */
+/*
+ * The app's own address names a board, a place, a token, and the instance. This file has its
+ * parameters: the only reader of `location.search`.
+ */
 
 const BOARD_DEFAULT = "main";
 const PORT_MAX = 65_535;

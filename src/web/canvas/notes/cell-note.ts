@@ -1,8 +1,8 @@
 /* Notes at cells of the canvas: why a change was refused, and how long a hold lasts. */
 
-import { HoldNote } from "../hold-note.js";
-import { RefusalNote } from "../refusal-note.js";
-import type { Viewport } from "./view/viewport.js";
+import type { Viewport } from "../view/viewport.js";
+import { HoldNote } from "./hold-note.js";
+import { RefusalNote } from "./refusal-note.js";
 
 export class CellNotes {
   readonly #viewport: Viewport;

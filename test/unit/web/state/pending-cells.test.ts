@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PendingCells } from "../../../src/web/pending-cells.js";
-import { VirtualClock } from "../../support/virtual-clock.js";
+import { PendingCells } from "../../../../src/web/state/pending-cells.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("pending cells", () => {
   function make() {
