@@ -200,15 +200,13 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     const { stdout } = await bench(...urls, ...load, "--find-max", "--json", json);
     const { knee, trials }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
     assert.match(stdout, /highest rate/);
-    assert.ok(
-      trials.some(({ failure }) => failure === undefined),
-      stdout,
-    );
+    const passed = trials.filter(({ failure }) => failure === undefined).map(({ rate }) => rate);
+    assert.ok(passed.length > 0, stdout);
     assert.ok(
       trials.some(({ failure }) => /refused with RATE_LIMITED/.test(failure ?? "")),
       stdout,
     );
-    assert.ok(knee !== null && knee >= 20, stdout);
+    assert.equal(knee, Math.max(...passed), stdout);
   });
 
   test("viewers of a relay that it starts itself: measured at them alone, with the cost of relay and origin", async (t) => {
