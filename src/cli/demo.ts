@@ -71,7 +71,7 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
 
 function noServer(): string[] {
   return [
-    "  No valkey-server or redis-server from version 7 on was found on your PATH.",
+    "  No valkey-server or redis-server of version 7 or later was found on your PATH.",
     `  With it, this demo is a lab in which you can break things: ${installCommand()}`,
     "",
   ];
