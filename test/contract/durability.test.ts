@@ -90,7 +90,7 @@ describe("replicated", () => {
     assert.match(String(await store.command("", "INFO", "replication")), /connected_slaves:2/);
   });
 
-  test("a lane on a server that hangs is given up, and its successor used", { timeout: 30_000 }, async (t) => {
+  test("a lane to a server that hangs is abandoned, and its successor is used", { timeout: 30_000 }, async (t) => {
     const primary = await start(t);
     const proxy = await TcpProxy.start(primary.port);
     t.after(() => proxy.close());

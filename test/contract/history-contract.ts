@@ -148,7 +148,7 @@ export function historyContract(name: string, open: () => Promise<{ store: Store
       }
     });
 
-    test("it is bounded, and its start is the position before its first delta", async () => {
+    test("it is bounded, and its start is the state before its first batch", async () => {
       const page = freshPage();
       for (let at = 0; at < CONTRACT_HISTORIES.deltasMax + 250; at++) await commit(page, [[at, 1]]);
       const history = await read(page);

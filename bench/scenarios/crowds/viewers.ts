@@ -103,7 +103,7 @@ export const viewers: Scenario = {
       }
       return {
         method:
-          `${count} viewers by each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
+          `${count} viewers for each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
           "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
         columns: {
           system: "way",
