@@ -21,7 +21,7 @@ const FRAME_MS = 120;
 const HEAL_MS_MAX = 20_000;
 /** Frames of the fault before its cause is removed, and of the healed state. */
 const BROKEN_FRAMES = 15;
-const LAST_FRAMES = 12;
+const LAST_FRAMES = 26;
 const SETTLED = /^(healed|nothing was behind|all agree)/;
 
 /** Each fault, with the button that removes its cause, if there is one. */
