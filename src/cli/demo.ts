@@ -72,7 +72,7 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
 function noServer(): string[] {
   return [
     "  No valkey-server or redis-server of version 7 or later was found on your PATH.",
-    `  With it, this demo is a lab in which you can break things: ${installCommand()}`,
+    `  Install one to turn this demo into a lab in which you can break things: ${installCommand()}`,
     "",
   ];
 }
