@@ -9,7 +9,8 @@ import { Wire } from "../../../../src/cli/lab/wire.js";
 import { until } from "../../../support/until.js";
 
 const SUBSCRIBE = "*2\r\n$9\r\nSUBSCRIBE\r\n$4\r\nnews\r\n";
-const newsAs = (kind: string, text: string) => `${kind}3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$${text.length}\r\n${text}\r\n`;
+const newsAs = (kind: string, text: string) =>
+  `${kind}3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$${text.length}\r\n${text}\r\n`;
 const news = (text: string) => newsAs("*", text);
 
 /** A server that says what the test says, a wire to it, and a client behind the wire. */
