@@ -1,7 +1,7 @@
 /*
  * A board inside your own Express and Socket.IO app. `attachBoards` adds the routes and the
- * namespace; the rest of the app stays yours. Start it twice with the same VALKEY_URL and two
- * PORTs, and both instances serve one board.
+ * namespace; the rest of the app stays yours. Start it twice with the same VALKEY_URL and a
+ * different PORT each time, and both instances serve one board.
  */
 
 import { createServer } from "node:http";

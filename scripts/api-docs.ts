@@ -202,7 +202,8 @@ class Door {
       const body = "body" in declaration ? (declaration.body as Node | undefined) : undefined;
       const head = body ? written.slice(0, written.length - body.getText().length) : written;
       return head
-        .replace(/^(?:async|get) /, "")
+        .replace(/^async /, "")
+        .replace(/^get (\w+)\(\)/, "readonly $1")
         .replace(/\s+/g, " ")
         .replace(/[;\s]+$/, "");
     }

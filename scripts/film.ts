@@ -1,4 +1,7 @@
-/* An animated GIF, made of screenshots. After the first, only the changed pixels are added. */
+/*
+ * An animated GIF, made of screenshots. After the first, only the changed pixels are added, with a
+ * palette of their own, so that a colour that appears late is right.
+ */
 
 import gifenc from "gifenc";
 import { PNG } from "pngjs";
@@ -8,22 +11,25 @@ const COLORS_MAX = 63;
 
 export class Film {
   readonly #gif = GIFEncoder();
-  #palette: number[][] | undefined;
-  /** The palette indexes of the previous picture. */
-  #last: Uint8Array | undefined;
+  /** The previous picture, a number for each pixel. */
+  #last: Uint32Array | undefined;
 
   /** Adds a picture that is shown for `delay` ms. */
   add(screenshot: Buffer, delay: number): void {
     const { data, width, height } = PNG.sync.read(screenshot);
-    this.#palette ??= [...quantize(data, COLORS_MAX), [0, 0, 0]];
-    const palette = this.#palette;
-    const transparentIndex = palette.length - 1;
-    const index = applyPalette(data, palette.slice(0, -1));
-    const shown = index.slice();
-    this.#last?.forEach((color, pixel) => {
-      if (color === index[pixel]) index[pixel] = transparentIndex;
-    });
-    this.#last = shown;
+    const pixels = new Uint32Array(new Uint8Array(data).buffer);
+    const last = this.#last;
+    const changed = last ? pixels.filter((pixel, at) => pixel !== last[at]) : pixels;
+    const colors = changed.length > 0 ? quantize(new Uint8Array(changed.slice().buffer), COLORS_MAX) : [];
+    const palette = [...colors, [0, 0, 0]];
+    const transparentIndex = colors.length;
+    const index = new Uint8Array(pixels.length).fill(transparentIndex);
+    if (colors.length > 0) {
+      const indexes = applyPalette(new Uint8Array(changed.slice().buffer), colors);
+      let next = 0;
+      for (const [at, pixel] of pixels.entries()) if (pixel !== last?.[at]) index[at] = indexes[next++] ?? 0;
+    }
+    this.#last = pixels;
     this.#gif.writeFrame(index, width, height, { palette, delay, transparent: true, transparentIndex, dispose: 1 });
   }
 

@@ -1,8 +1,8 @@
 /*
- * The pictures of the lab: a lost message that heals, beside a naive version, as an animation. The
- * README has it, so `npm run screenshots` takes it too.
+ * The pictures of the lab: an animation of each fault, beside a naive version. The README and
+ * docs/lab.md have them, so `npm run screenshots` takes them too.
  *
- *     tsx scripts/lab-screenshots.ts --film FOLDER    the animation alone
+ *     tsx scripts/lab-screenshots.ts --film FOLDER    the animations alone
  *     tsx scripts/lab-screenshots.ts --look FOLDER    states at two sizes, in light and dark
  */
 
@@ -12,12 +12,30 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
+import type { ActionName } from "../src/protocol/lab.js";
 import { launchChromium } from "../test/support/browser.js";
 import { Film } from "./film.js";
 
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const FRAME_MS = 120;
 const HEAL_MS_MAX = 20_000;
+/** Frames of the fault before its cause is removed, and of the healed state. */
+const BROKEN_FRAMES = 15;
+const LAST_FRAMES = 26;
+const SETTLED = /^(healed|nothing was behind|all agree)/;
+
+/** Each fault, with the button that removes its cause, if there is one. */
+const FAULTS: readonly (readonly [fault: ActionName, cure?: string])[] = [
+  ["storm"],
+  ["lose"],
+  ["cut"],
+  ["join"],
+  ["hang", "resume"],
+  ["kill", "start"],
+  ["hang-valkey", "resume-valkey"],
+  ["kill-valkey", "start-valkey"],
+  ["promote"],
+];
 
 const [, , option = "", folder = ""] = process.argv;
 const chosen = { "--film": pictureLab, "--look": lookAtLab }[option];
@@ -36,30 +54,42 @@ export async function pictureLab(browser: Browser, images: string): Promise<void
     await page.getByTestId("naive-drawing").waitFor({ timeout: HEAL_MS_MAX });
     await page.getByTestId("lab-storm").click();
     await closed(page, "storm");
-    writeFileSync(join(images, "lab-heals.gif"), await filmLoss(page));
+    for (const [fault, cure] of FAULTS) {
+      writeFileSync(join(images, `lab-${fault}.gif`), await filmFault(page, fault, cure));
+    }
     await page.close();
   });
 }
 
-/** Films both drawings while a message is lost. Ours heals, and the naive version does not. */
-async function filmLoss(page: Page): Promise<Uint8Array> {
+/** Films both drawings from the fault until ours has healed. */
+async function filmFault(page: Page, fault: ActionName, cure?: string): Promise<Uint8Array> {
+  const button = page.locator(`[data-testid=lab-${fault}]:enabled`);
+  await button.waitFor({ timeout: HEAL_MS_MAX });
   const film = new Film();
   const drawings = page.locator(".drawings");
   film.add(await drawings.screenshot(), 800);
-  await page.getByTestId("lab-lose").click();
-  let isHealed = false;
-  let left = 12;
-  for (let takenMs = performance.now(); left > 0; ) {
+  await button.click();
+  const verdict = newest(page, fault).getByTestId("lab-verdict").first();
+  const behind = page.getByTestId("lab-behind");
+  let takenMs = performance.now();
+  const shoot = async () => {
     const picture = await drawings.screenshot();
     const now = performance.now();
     film.add(picture, Math.max(FRAME_MS, now - takenMs));
     takenMs = now;
-    isHealed ||= (await page.locator("[data-action=lose] [data-testid=lab-verdict]").first().innerText()).startsWith(
-      "healed",
-    );
-    if (isHealed) left--;
+  };
+  if (cure) {
+    for (let left = BROKEN_FRAMES; left > 0; left--) await shoot();
+    await page.getByTestId(`lab-${cure}`).click();
+  }
+  // A fault whose cause is removed has healed only then.
+  for (let left = LAST_FRAMES; left > 0; left--) {
+    await shoot();
+    const isHealed = SETTLED.test(await verdict.innerText()) && (await behind.innerText()) === "all agree";
+    if (!isHealed) left = LAST_FRAMES;
   }
   film.add(await drawings.screenshot(), 2_500);
+  await closed(page, fault);
   return film.bytes();
 }
 
@@ -109,10 +139,14 @@ async function open(page: Page, url: string): Promise<void> {
 }
 
 async function closed(page: Page, action: string): Promise<void> {
-  await page
-    .locator(`[data-testid=lab-trial][data-action=${action}][data-open=false]`)
-    .first()
+  await newest(page, action)
+    .and(page.locator("[data-open=false]"))
     .waitFor({ timeout: 2 * HEAL_MS_MAX });
+}
+
+/** The newest trial, if it is of this action. An earlier one of the same action is another. */
+function newest(page: Page, action: string) {
+  return page.locator(`article:first-child[data-testid=lab-trial][data-action=${action}]`);
 }
 
 /** Runs the demo, as it is built, for as long as `use` takes. */

@@ -90,7 +90,7 @@ const ours: SeatMap = {
 
 const socketIo: SeatMap = {
   name: "Socket.IO with a database",
-  about: `Socket.IO with @socket.io/redis-adapter ${peerVersion("@socket.io/redis-adapter")} and a table in SQLite, whose primary key gives a seat one owner; only servers on one machine can share it`,
+  about: `Socket.IO with @socket.io/redis-adapter ${peerVersion("@socket.io/redis-adapter")} and a table in SQLite, whose primary key gives a seat one owner. Only servers on one machine can share it`,
   file: "seats-socket-io.ts",
   visit: async (urls, user) => {
     let at = 0;

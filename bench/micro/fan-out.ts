@@ -54,7 +54,7 @@ export const microFanOut: Scenario = {
     });
     await io.close();
     return {
-      method: `Merging the deltas that have arrived, then encoding the delta and the WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
+      method: `A flush merges the deltas that have arrived, then encodes the delta and the WebSocket frame once for all clients. The last column is computed from these: encoded once for each of ${CLIENTS} clients.`,
       columns: {
         system: "arrived",
         merge: "merging alone, µs",

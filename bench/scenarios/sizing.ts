@@ -39,7 +39,7 @@ export const sizing: Scenario = {
     const memory = await measureValkeyMemory();
     return {
       method:
-        `One instance; WebSocket clients in one other process. CPU is the CPU time that the operating system counts for the process; a core counts as full at ${SHARE * 100} %. Clients per core: the difference ` +
+        `One instance; WebSocket clients in one other process. CPU is the CPU time that the operating system counts for the process; a core counts as full at ${SHARE * 100} %. Clients per core follow from the difference ` +
         `in cost between crowds of ${crowd.sizes.join(" and ")} clients, divided by the difference in clients. Each client sees ${RATE} writes/s. Writes: ${WRITE_RATE}/s from ${FEW} clients. Valkey's changes: commit.lua alone.`,
       columns: { what: "what", measured: "measured", unit: "" },
       rows: rowsOf(bytesPerClient, crowd, writeUs, valkey, memory),

@@ -67,7 +67,7 @@ const SETTINGS: readonly Setting[] = [
 
 export const wireBytes: Scenario = {
   name: "wire-bytes",
-  question: "How many bytes on the wire does a change take per client, uniform over a page?",
+  question: "How many bytes on the wire does a change take per client, if changes are spread evenly over a page?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const seconds = isQuick ? 2 : 15;

@@ -1,7 +1,7 @@
 /*
  * A board over Socket.IO and its Redis adapter, written with care: SETBIT changes one bit, a client
- * listens before it receives the board, and every connection receives the board. What then still
- * fails is not the adapter's task. docs/why-not-an-adapter.md describes it.
+ * listens before it receives the board, and every connection receives the board. The failures that
+ * remain are not the adapter's task. docs/why-not-an-adapter.md describes them.
  */
 
 import { once } from "node:events";

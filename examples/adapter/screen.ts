@@ -1,4 +1,4 @@
-/* A screen: a stock Socket.IO client at the adapter's board, or the client library at ours. */
+/* A screen: a stock Socket.IO client on the adapter's board, or the client library on ours. */
 
 import { io } from "socket.io-client";
 import { bitsOf, watchBoard } from "../../test/support/clients.js";
@@ -13,7 +13,7 @@ export interface Screen {
 }
 
 const RECONNECT_MS = 100;
-/** As Socket.IO's documents advise for delivery at least once. */
+/** As Socket.IO's documentation advises for at-least-once delivery. */
 const RETRIES = { retries: 10, ackTimeout: 500 };
 
 export async function adapterScreen(stage: Stage, url: string, cells: number): Promise<Screen> {

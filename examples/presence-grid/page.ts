@@ -1,6 +1,6 @@
 /*
  * In the browser: a button for each desk of the board. The client library renews the leases of
- * `room.mine` while the page is open. `remember` lets a visitor keep the desk over a reload.
+ * `room.mine` while the page is open. `remember` lets a visitor keep the desk across a reload.
  */
 
 import { connect, Refusal } from "socketscaler/client";
@@ -62,7 +62,7 @@ async function sit(desk: number): Promise<void> {
 /** The visitor's desk has changed. */
 function receiveMine(): void {
   const [now] = room.mine.keys();
-  // A browser may stop the clocks of a page that nobody looks at.
+  // A browser may stop the timers of a hidden page.
   if (own !== undefined && now === undefined)
     say(`Desk ${own + 1} was freed, because this tab was asleep. Pick a desk again.`);
   own = now;

@@ -11,7 +11,7 @@ import base64, json, os, random, socket, ssl, struct, sys, threading, time
 from urllib.parse import urlsplit
 
 GENESIS, PAGE_CELLS, PAGES_MAX, SILENT_S = (0, bytes(6)), 65536, 256, 18
-# Codes that PROTOCOL.md says to try again after: "retry" or an unknown outcome.
+# Codes after which PROTOCOL.md says to try again: "retry" or an unknown outcome.
 AGAIN = {"RATE_LIMITED", "TOO_MANY_CONNECTIONS", "TOO_MANY_ERRORS", "TOO_SLOW", "GOING_AWAY", "BUSY", "STORE_AWAY",
          "PAGE_DAMAGED", "OUTCOME_UNKNOWN", "NOT_CONFIRMED", "KEYS_AWAY", "UNDECIDED", "INTERNAL"}
 
@@ -186,7 +186,7 @@ class Client:
             self.write()
 
     def write(self):
-        """Sends queued changes, but none of a cell whose earlier change has no answer yet."""
+        """Sends queued changes, except to a cell whose earlier change has no answer yet."""
         while self.opened and self.queue and self.queue[0][0] not in (cell for cell, _ in self.writes.values()):
             if self.seq + 1 - min(self.writes, default=1 + self.seq) >= self.opened["limits"]["writesInFlightMax"]: break
             self.seq += 1

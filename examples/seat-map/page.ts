@@ -83,7 +83,7 @@ async function pick(seat: number): Promise<void> {
   if (state === "taken") return say(`${name} is taken. Please pick another seat.`);
   if (state === "paid") return say(`${name} is yours and paid for.`);
   if (state === "asked") return;
-  if (state === "held") held.delete(seat); // Given back by hand, so it is no news that the hold ends.
+  if (state === "held") held.delete(seat); // The visitor gave it back, so the end of the hold needs no message.
   await seats.set(seat, state === "free").catch((error: unknown) => {
     const isTaken = error instanceof Refusal && error.code === "TAKEN";
     say(

@@ -3,7 +3,7 @@
  * five minutes, whichever instance they use, and a payment makes it theirs.
  *
  * The app stores nothing itself. The board has claims, so the store knows who has each seat, and
- * until when. A hold that ends is freed by any instance that runs.
+ * until when. Any running instance frees a seat whose hold has ended.
  */
 
 import { randomUUID } from "node:crypto";

@@ -1,5 +1,5 @@
 /*
- * The exercise of a step: the learner's own copy of the naive server, which is to pass the step.
+ * The exercise of a step: the learner's own copy of the naive server, which should pass the step.
  * The copies are in exercises/, which Git ignores. A copy that exists is never overwritten.
  */
 

@@ -7,7 +7,7 @@
  *     npm run tutorial all             all steps, one after the other
  *     npm run tutorial 2 -- --quick    a short form
  *     npm run tutorial 2 -- --start    makes exercises/step-2.ts, a copy of the naive server
- *     npm run tutorial 2 -- --exercise plays the step with that server, which is to pass
+ *     npm run tutorial 2 -- --exercise plays the step with that server, which should pass
  *
  * `--in FOLDER` takes the place of exercises/.
  */

@@ -13,7 +13,7 @@ interface Performance {
   readonly print: (text: string) => void;
   /** Reports progress. */
   readonly tell: (line: string) => void;
-  /** The learner's server, which is to pass. */
+  /** The learner's server, which should pass. */
   readonly exercise?: Exercise | undefined;
 }
 

@@ -53,7 +53,7 @@ export class Stage {
 
   async valkey(): Promise<ServerProcess> {
     if (findServer() === undefined) {
-      const what = "No valkey-server or redis-server from version 7 on was found on your PATH.";
+      const what = "No valkey-server or redis-server of version 7 or later was found on your PATH.";
       throw new Missing(`${what} Install one; the tutorial starts it for you.`);
     }
     const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);

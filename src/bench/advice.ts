@@ -33,8 +33,8 @@ export function adviceOn(result: BenchResult): string[] {
   }
   if (connected < wanted) {
     advice.push(
-      `Only ${connected} of ${wanted} clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS sockets from one address, ` +
-        "and at most half of the files that its `ulimit -n` allows. Beyond that many at once, it accepts CONNECTS_PER_SECOND. " +
+      `Only ${connected} of ${wanted} clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS sockets from one address. ` +
+        "They may take at most half of the files that its `ulimit -n` allows. After a burst of CONNECTIONS_PER_ADDRESS, it accepts CONNECTS_PER_SECOND new sockets per second. " +
         "Raise these limits on the instances, or use a longer --ramp.",
     );
   }
@@ -42,19 +42,19 @@ export function adviceOn(result: BenchResult): string[] {
   const refused = seconds.reduce((sum, { counts }) => sum + counts.refusedRequests, 0);
   if (refused > 0) {
     advice.push(
-      `The instances refused ${countOf(refused, "request")} of viewers for their number. ` +
-        "Raise HTTP_PER_MINUTE and CONNECTIONS_PER_ADDRESS on the instances, or list the cache in front in TRUSTED_CACHES.",
+      `The instances refused ${countOf(refused, "request")} from viewers, because there were too many. ` +
+        "Raise HTTP_PER_MINUTE and CONNECTIONS_PER_ADDRESS on the instances, or list the cache in TRUSTED_CACHES.",
     );
   }
   if (verdict.onSockets > 0) {
     advice.push(
-      `${countOf(verdict.onSockets, "viewer")} of ${scenario.viewers} took a socket, because the feed was refused or slow. ` +
+      `${countOf(verdict.onSockets, "viewer")} of ${scenario.viewers} switched to a socket, because the feed was refused or slow. ` +
         "Check that everyone may view the board, and that a cache in front waits for at least 30 s.",
     );
   }
   for (const usage of usages) {
     if ("problem" in usage && scenario.viewers > 0)
-      advice.push(`The CPU of ${usage.url} is not known: ${usage.problem}.`);
+      advice.push(`The CPU time of ${usage.url} is unknown: ${usage.problem}.`);
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {
     advice.push(

@@ -82,7 +82,7 @@ function checkRelays(instances: readonly InstanceInfo[], viewerUrls: readonly st
   const other = instances.find(({ url, engine }) => viewerUrls.includes(url) && engine !== "upstream");
   if (!other) return;
   throw new DeploymentUnusable(
-    `${other.url} is not a relay: give the URLs of relays, or none, and the bench starts an instance and a relay itself`,
+    `${other.url} is not a relay: give the URLs of relays, or give none to let the bench start an instance and a relay`,
   );
 }
 

@@ -29,7 +29,7 @@ export interface Scenario {
   readonly measured: readonly string[];
   readonly board: string;
   readonly clients: number;
-  /** Clients that only watch. If there are any, changes are timed and counted at them alone. */
+  /** Clients that only watch. If there are any, changes are timed and counted only at these. */
   readonly viewers: number;
   readonly via: Via;
   /** Writes per second of all clients together. */
@@ -77,14 +77,14 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
   viewers: {
     flag: "--viewers",
     fallback: "0",
-    help: "Number of further clients that only watch; if there are any, changes are timed and counted at them alone",
+    help: "Number of additional clients that only watch; if there are any, changes are timed and counted only at these",
     ...whole(0, 100_000),
   },
   via: {
     flag: "--via",
     placeholder: "way",
     fallback: "lane",
-    help: "How viewers get the board: lane (sockets of the URLs), relay (the same, and the URLs are relays) or feed (requests that caches answer)",
+    help: "How viewers get the board: lane (sockets to the URLs), relay (the same, but the URLs are relays) or feed (requests that caches answer)",
     parse: (text) => VIAS.find((via) => via === text),
     expected: `one of ${VIAS.join(", ")}`,
   },

@@ -73,7 +73,7 @@ function usageText({ cpuSeconds, residentBytes, httpRequests, relayCalls, second
     `${((cpuSeconds * 100) / seconds).toFixed(1)} % of a core${viewers > 0 ? `, ${number(each)} µs a second for each viewer` : ""}`,
     `${(residentBytes / 1e6).toFixed(0)} MB`,
     `${rate(httpRequests, seconds * 1_000)} HTTP requests`,
-    ...(relayCalls > 0 ? [`${rate(relayCalls, seconds * 1_000)} calls of relays`] : []),
+    ...(relayCalls > 0 ? [`${rate(relayCalls, seconds * 1_000)} calls from relays`] : []),
   ].join("; ");
 }
 

@@ -38,7 +38,8 @@ async function usageSince(url: string, before: Totals | string | undefined, seco
   const now = await readTotals(url);
   if (typeof now !== "object") return { url, problem: now };
   // The balancer in front has sent the requests to two instances, or the instance was restarted.
-  if (now.cpuSeconds < before.cpuSeconds) return { url, problem: "it is not one instance: name each with --measure" };
+  if (now.cpuSeconds < before.cpuSeconds)
+    return { url, problem: "it is not one instance, so name each with --measure" };
   return {
     url,
     seconds,

@@ -32,6 +32,7 @@ export class User {
   #line: Line | undefined;
   readonly board: LiveBoard;
   readonly #tally: Tally;
+  #hasPages = false;
 
   constructor({ number, url, board, pages, isMeasured, isFed }: Place, tally: Tally, probes: Probes) {
     this.number = number;
@@ -48,7 +49,12 @@ export class User {
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
     });
     this.board = this.#client.board(board);
-    this.board.watch({ start: 0, end: pages * PAGE_CELLS }).ready.catch(() => undefined);
+    this.board.watch({ start: 0, end: pages * PAGE_CELLS }).ready.then(
+      () => {
+        this.#hasPages = true;
+      },
+      () => undefined,
+    );
     const changed = (changes: readonly CellChange[]) => {
       for (const { cell, value, mine } of changes) {
         if (mine) continue;
@@ -67,8 +73,9 @@ export class User {
     return this.isLive && this.#line?.protocol === LANE_PROTOCOL;
   }
 
+  /** Whether it shows all its pages and hears of their changes. */
   get isLive(): boolean {
-    return this.board.status === "live";
+    return this.#hasPages && this.board.status === "live";
   }
 
   /** Sets the cell to the opposite of what this client shows, so that every write is a change. */

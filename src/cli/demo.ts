@@ -71,8 +71,8 @@ async function startInstances(config: Config, log: Log, servers: RunningServer[]
 
 function noServer(): string[] {
   return [
-    "  No valkey-server or redis-server from version 7 on was found on your PATH.",
-    `  With it, this demo is a lab in which you can break things: ${installCommand()}`,
+    "  No valkey-server or redis-server of version 7 or later was found on your PATH.",
+    `  Install one to turn this demo into a lab in which you can break things: ${installCommand()}`,
     "",
   ];
 }

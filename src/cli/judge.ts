@@ -1,6 +1,6 @@
 /*
- * `socketscaler judge URL…`: judges a board, also one that others wrote. Exit code 1 if anything is
- * wrong or the board cannot be judged.
+ * `socketscaler judge URL…`: judges a board, including one that somebody else wrote. Exit code 1 if
+ * anything is wrong or the board cannot be judged.
  */
 
 import { once } from "node:events";
@@ -71,7 +71,7 @@ async function openAdapter(file: string | undefined): Promise<Adapter> {
 /** The host may belong to others. Without a terminal there is nobody to ask. */
 async function isAgreed(): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    process.stderr.write("The host is not this machine. If you may do this there, add --yes.\n");
+    process.stderr.write("The host is not this machine. If you have permission to do this there, add --yes.\n");
     return false;
   }
   const asking = createInterface({ input: process.stdin, output: process.stderr });

@@ -41,7 +41,10 @@ command("serve", "Run one instance, or several with --workers", async (config) =
 command("demo", "Run a lab of four instances over Valkey that you can break", async (config, { plain }) => {
   const { demo } = await import("./demo.js");
   return demo(config, plain === true);
-}).option("--plain", "Four instances in one process, with all options, instead of the lab, which uses only --port");
+}).option(
+  "--plain",
+  "Four instances in one process, which take all options, instead of the lab, which takes only --port",
+);
 program
   .command("lab-process <options>", { hidden: true })
   .description("Run one server of the lab; the demo starts it")
@@ -161,12 +164,14 @@ function benchCommand(): void {
 function judgeCommand(): void {
   program
     .command("judge")
-    .description("Judge a board of checkboxes, also one that others wrote: which clicks does it lose, and why?")
+    .description(
+      "Judge a board of checkboxes, including one that somebody else wrote: which clicks does it lose, and why?",
+    )
     .argument("<url...>", "The board, or all instances of one board")
     .configureHelp({ showGlobalOptions: false })
     .option("--adapter <file>", "Module that translates the board's protocol (default: the teaching protocol)")
-    .option("--hostile", "Send some small messages that are no clicks, too")
-    .option("--yes", "Do not ask before clicking at a host that is not this machine")
+    .option("--hostile", "A few small messages that are not clicks, in addition to the clicks")
+    .option("--yes", "No question before clicking on a host other than this machine")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, to share")
     .action(async (urls: string[], choice) => {

@@ -83,7 +83,9 @@ export class OwnInstances {
       };
       for (const output of [child.stdout, child.stderr]) createInterface(output).on("line", read);
       child.once("error", fail);
-      child.once("exit", () => fail(new DeploymentUnusable(`an instance for the bench ended at its start: ${last}`)));
+      child.once("exit", () =>
+        fail(new DeploymentUnusable(`an instance for the bench ended while it was starting: ${last}`)),
+      );
     });
   }
 

@@ -17,7 +17,7 @@ import type { Line, LineListener } from "./links/line.js";
 export interface ClientEvents {
   /** `client.state` has changed. */
   state: (state: ConnectionState) => void;
-  /** With `keep`: the delivery of changes that an earlier page left has moved on. */
+  /** With `keep`: the delivery of changes that an earlier page left has progressed. */
   earlier: (changes: EarlierChanges) => void;
 }
 
@@ -26,8 +26,8 @@ export interface Client extends Disposable {
   /** The state of the connection. Replaced when it changes: see the event `state`. */
   readonly state: ConnectionState;
   /**
-   * With `remember`: the visitor's secret id. Send it to your own server only, which names the
-   * visitor by it (`confirm(cells, { visitor })`).
+   * With `remember`: the visitor's secret id. Send it only to your own server, which uses it to
+   * name the visitor (`confirm(cells, { visitor })`).
    */
   readonly visitor: string | undefined;
   /** The board of that name: the same object each time. */

@@ -22,8 +22,8 @@ const LAZY_MS = 250;
 const { aheadMs } = clientClock;
 
 /**
- * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of
- * this browser that does the same delivers them, each once, if they are not older than five
+ * Keeps changes that still wait when the page is reloaded, is closed or crashes. The next page in
+ * this browser that uses `keepChanges` delivers them, each once, if they are not older than five
  * minutes. `user` separates the changes of users who share the browser; it may name the deployment
  * too. Nothing is kept without `localStorage`, as in Node, or without Web Locks, as over plain
  * HTTP.

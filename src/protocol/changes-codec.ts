@@ -5,7 +5,7 @@
  *     Rice      k · count · bits to the end: for each change gap >> k in unary, k low bits, value
  *
  * A gap is counted from the cell after the last change. Single clicks are shorter as varints. Many
- * changes are shorter in Rice's coding, which comes close to the entropy of random cells.
+ * changes are shorter with Rice coding, which comes close to the entropy of random cells.
  *
  * Source: R. F. Rice, Some Practical Universal Noiseless Coding Techniques, JPL 79-22, 1979.
  */

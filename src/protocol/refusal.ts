@@ -88,7 +88,7 @@ export function addMessages(others: Partial<Record<ErrorCode, string>>): void {
 
 /** An error on the wire. */
 export interface ErrorBody {
-  /** Programs decide by the code. */
+  /** The code is for programs. */
   readonly code: ErrorCode;
   /** A sentence for users. It may change in any release. */
   readonly message: string;
@@ -111,7 +111,7 @@ interface RefusalOptions {
 
 /** An error that is reported to the peer by its code. */
 export class Refusal extends Error {
-  /** Programs decide by the code. The message is for users. */
+  /** The code is for programs. The message is for users. */
   readonly code: ErrorCode;
   /** Milliseconds to wait before the next attempt. Undefined if the peer gave none. */
   readonly retryAfterMs: number | undefined;

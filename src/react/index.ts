@@ -29,7 +29,7 @@ const ClientContext = createContext<Client | undefined | null>(null);
 export interface BoardsProviderProps {
   /**
    * Created once by `connect`, outside of components. The provider does not close it. Undefined on
-   * a server that renders the page, which connects to nothing.
+   * a server that renders the page, because such a server connects to nothing.
    */
   readonly client: Client | undefined;
   /** The components that use the client. */
@@ -51,9 +51,9 @@ export interface UseBoardOptions {
    */
   readonly end?: number | undefined;
   /**
-   * The cells to show until the range is loaded, and in the markup of a server: cell `start + i` is
-   * bit `7 - i % 8` of byte `i / 8`. For a whole page that is `bitsOf(page)` of the server's board.
-   * Needs `end`. Read when a range is shown that was not shown before.
+   * The cells to show until the range is loaded, and in markup that a server renders. Cell
+   * `start + i` is bit `7 - i % 8` of byte `i / 8`. For a whole page, pass `bitsOf(page)` of the
+   * server's board. Needs `end`. Read when a range is shown that was not shown before.
    */
   readonly initialBits?: ArrayLike<number> | undefined;
   /** Used instead of a BoardsProvider's client. */

@@ -21,7 +21,7 @@ export interface BoardView {
   readonly end: number;
   /** Cells of the board; 0 until it is known. */
   readonly size: number;
-  /** Whether every cell of the range is loaded. They stay readable while a connection is lost. */
+  /** Whether every cell of the range is loaded. Cells stay readable if the connection is lost. */
   readonly isReady: boolean;
   /** The rights of this client on the board. */
   readonly right: OpenResult["right"] | undefined;

@@ -38,8 +38,8 @@ export interface AttachBoardsOptions extends InstanceFields {
   readonly log?: Log | undefined;
   /**
    * The lane, a WebSocket beside Socket.IO that the client library prefers: at `/socketscaler`, at
-   * another path of your server, or `false` for none. Default: at `/socketscaler`, unless the
-   * namespace `/boards` has middlewares of yours, which see only sockets of Socket.IO.
+   * another path of your server, or `false` for none. Default: at `/socketscaler`, unless your
+   * app has middleware in the namespace `/boards`, which would see only sockets of Socket.IO.
    */
   readonly lane?: boolean | string | undefined;
   /** Whether to speak the teaching protocol in your namespace `/` and at GET /state. */
@@ -62,17 +62,17 @@ export interface AttachedBoards {
   add(name: string, size: number, rules?: BoardRules): Promise<void>;
   /** Removes a board with its cells, on all instances. Clients get UNKNOWN_BOARD. */
   remove(name: string): Promise<void>;
-  /** Grows or shrinks a board, on all instances. Cells that it loses are emptied. */
+  /** Grows or shrinks a board, on all instances. Cells that it loses are unchecked. */
   resize(name: string, size: number): Promise<void>;
   /**
    * Ends the connections of a user, at every door, and returns their number. `subject` is the one
-   * of the permit or token. The clients connect again, so refuse them first in `authorise`.
+   * in the permit or token. The clients connect again, so refuse them first in `authorise`.
    */
   disconnect(subject: string): number;
   /**
    * For a process that is about to end. Asks clients to move, one by one over DRAIN_MS, each after
-   * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
-   * refuses new connections and closes those that use boards, with their sockets in your own
+   * its pending answers, then closes the store. From the start, `/ready` is 503. Your Socket.IO
+   * server refuses new connections and closes those that use boards, with their sockets in your own
    * namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;

@@ -115,7 +115,7 @@ const TABLE = {
   },
   valkeyCa: {
     env: "VALKEY_CA",
-    help: "PEM file of the certificate authorities to trust instead of the system's, for valkeys://",
+    help: "PEM file of the certificate authorities to trust instead of Node's own, for valkeys://",
     reason: "A public certificate needs only the authorities that Node trusts",
     ...text(4_096, "file"),
   },
@@ -330,7 +330,7 @@ const TABLE = {
   flushMs: {
     env: "FLUSH_MS",
     fallback: "16",
-    help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
+    help: "Shortest flush interval, the time between two frames of a page; the interval grows with the load",
     reason: `One frame of a 60 Hz screen; after a quiet period, changes go out at once, or within ${UNSEEN_MS} ms if other pages are busy`,
     ...whole(1, 1_000, "ms"),
   },

@@ -8,9 +8,9 @@ import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
- * Opens the store that the options name. Rejects with StoreUnusable. `mayEvict` accepts a Valkey
- * that deletes pages when its memory is full, and other rules of claims, for inspection or a
- * backup.
+ * Opens the store that the options name. Rejects with StoreUnusable. For inspection or a backup,
+ * `mayEvict` accepts a Valkey that deletes pages when its memory is full. It also accepts claim
+ * rules that differ from those in the store.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const store = await open(config, log, mayEvict);

@@ -36,7 +36,7 @@ export interface RunningServer {
   /** Connections at both doors. */
   online(): number;
   /**
-   * Like `close`, but asks one client after the other over DRAIN_MS. `/ready` answers 503
+   * Like `close`, but asks one client after another over DRAIN_MS. `/ready` answers 503
    * meanwhile.
    */
   drain(): Promise<void>;
@@ -58,7 +58,7 @@ export interface ServerOptions {
   readonly demoUrls?: () => readonly string[];
   /** The instance's place among the workers that share the port. */
   readonly worker?: WorkerPlace | undefined;
-  /** Produces the answer of /metrics. Default: this instance's metrics. */
+  /** Produces the answer to /metrics. Default: this instance's metrics. */
   readonly metrics?: (() => Promise<string>) | undefined;
   /** A connection that sends nothing for this long is closed. Default: 10 s. */
   readonly silentMsMax?: number;

@@ -131,7 +131,7 @@ function Links({ view }: { view: LabView }) {
   const panes = `${urls[0]}/demo?ports=${urls.map((url) => new URL(url).port).join(",")}`;
   return (
     <p class="links">
-      The browsers above are programs with the client library. With your own:{" "}
+      The browsers above are programs that use the client library. Open in your own browser:{" "}
       {urls.map((url, index) => (
         <a key={url} href={url} target="_blank" rel="noreferrer">
           instance {index + 1}

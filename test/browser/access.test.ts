@@ -75,7 +75,7 @@ describe("the page of a board with rules", () => {
     assert.equal(answer.status, 200);
   };
 
-  test("a token in the link opens the board, leaves the address at once, and lasts for the tab and no other", async () => {
+  test("a token in the link opens the board, leaves the address at once, and lasts only for its tab", async () => {
     const page = await open(`?board=seats#token=${await token({ seats: "write" })}&cell=3`);
     assert.equal(page.url(), `${here.url}/?board=seats#cell=3`);
     await filled(page);

@@ -484,7 +484,7 @@ describe("the canvas", () => {
     await instance.stop();
   });
 
-  test("after a lost connection, what was missed shows without anything being moved", async () => {
+  test("after a lost connection, missed changes show without the view being moved", async () => {
     const PORT = String(await freePort());
     const first = await startInstance({ PORT, BOARDS, ...LIMITS }, store);
     const { page } = await openBoard(browser, `${first.url}${at("back", 40_000)}`);

@@ -87,6 +87,7 @@ describe("the lab", () => {
 
     await press("lose");
     await shows("lose", "socketscaler", HEALED);
+    await shows("lose", "naive", /still wrong|not all agree/);
     const story = (await page.getByTestId("lab-result-socketscaler").first().textContent()) ?? "";
     assert.match(story, /The message \d+\.\S+ to instance 2 is lost/);
     assert.match(story, /Instance 2 asked the store .* It got 1 delta/);

@@ -93,7 +93,7 @@ describe("the judge", () => {
     assert.deepEqual(verdict(write(1), write(2, "refused"), see(2)), ["invented"]);
   });
 
-  test("sees someone go back, as after a write that took effect twice", () => {
+  test("sees a user go back, as after a write that took effect twice", () => {
     assert.deepEqual(verdict(write(1), write(2), see(2), see(1)), ["back"]);
     assert.deepEqual(verdict(write(1), write(2), see(2), see(1, 2)), [], "another may be behind");
   });
@@ -124,7 +124,7 @@ describe("the judge", () => {
     assert.deepEqual(verdict(history, write(4), quiet(state(2))), ["lost"], "acknowledged by the survivor");
   });
 
-  test("holds a fork to what was acknowledged where that was promised", () => {
+  test("reports acknowledged writes that a fork lost, if their survival was promised", () => {
     const history = [...write(1), ...write(2), ...write(3, "unknown"), see(3)];
     assert.deepEqual(verdict(history, fork(undefined, true), see(2), quiet(state(2))), []);
     assert.deepEqual(verdict(history, fork(undefined, true), see(1)), ["back"]);
@@ -162,7 +162,7 @@ describe("the judge", () => {
     );
   });
 
-  test("sees someone apart from the store, and a wrong count", () => {
+  test("sees a user that differs from the store, and a wrong count", () => {
     assert.deepEqual(verdict(write(1), quiet(state(1), [state(1), state(0)])), ["apart"]);
     assert.deepEqual(verdict(quiet(state(0, [], 5), [state(0, [], 4)])), ["apart"]);
     assert.deepEqual(verdict(quiet(state(0, [], 5), [], 6)), ["miscount"]);
@@ -200,7 +200,7 @@ describe("the judge", () => {
     assert.deepEqual(verdict(...moved, take(0, "seats:2", 50), owned(90, [["seats:1"], ["seats:2"]])), ["stolen"]);
   });
 
-  test("sees users and store apart about claims", () => {
+  test("sees claims that differ between a user and the store", () => {
     const first = take(0, "seats:1", 0);
     const claims = [{ cell: "seats:1", owner: "owner0", leftMs: Number.POSITIVE_INFINITY }] as const;
     assert.deepEqual(verdict(first, owned(40, [["seats:1"], []], { claims })), []);

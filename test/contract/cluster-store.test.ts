@@ -166,7 +166,7 @@ describe("a Valkey Cluster", () => {
     await work.finish();
   });
 
-  test("what was moved of a slot that is on its way is found by asking, before the slot is given over", async (t) => {
+  test("keys that have left a slot in migration are found by ASK, before the slot has a new owner", async (t) => {
     const board = "asked";
     const { list } = NAMES.overview(board);
     const moving = slotOf(list);
@@ -361,7 +361,7 @@ describe("a cluster that announces addresses that lead nowhere", () => {
     await until("all is heard", () => heard === pages.length);
   }
 
-  test("is used by the map of addresses, also where a slot moves", async (t) => {
+  test("is used through the map of addresses, even if a slot moves", async (t) => {
     const { cluster, announced, incidents, open } = await startBehindNat(t);
     const nat = parseNatMap(
       cluster.nodes.map((node, index) => `127.0.0.1:${announced[index]}=localhost:${node.port}`).join(),
@@ -378,7 +378,7 @@ describe("a cluster that announces addresses that lead nowhere", () => {
     assert.deepEqual(incidents, []);
   });
 
-  test("is used by the addresses of the URL, which the log says", async (t) => {
+  test("is used through the addresses of the URL, and the log says so", async (t) => {
     const { cluster, announced, incidents, open } = await startBehindNat(t);
     const url = `valkey+cluster://${cluster.nodes.map((node) => `localhost:${node.port}`).join()}`;
     await assertWorks(await open({ url }));

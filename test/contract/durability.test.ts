@@ -90,7 +90,7 @@ describe("replicated", () => {
     assert.match(String(await store.command("", "INFO", "replication")), /connected_slaves:2/);
   });
 
-  test("a lane on a server that hangs is given up, and its successor used", { timeout: 30_000 }, async (t) => {
+  test("a lane to a server that hangs is abandoned, and its successor is used", { timeout: 30_000 }, async (t) => {
     const primary = await start(t);
     const proxy = await TcpProxy.start(primary.port);
     t.after(() => proxy.close());
@@ -105,7 +105,7 @@ describe("replicated", () => {
     assert.equal((await hung.read(page)).bits[0], 0b01010000);
   });
 
-  test("a write sent again, also through another instance, is not acknowledged before its first sending is replicated", async (t) => {
+  test("a write sent again, even through another instance, is not acknowledged before the first attempt is replicated", async (t) => {
     const primary = await start(t);
     const first = await openStore(t, primary, "replicated");
     const second = await openStore(t, primary, "replicated");
@@ -162,7 +162,7 @@ describe("replicated", () => {
     await waiting;
   });
 
-  test("the client is told NOT_CONFIRMED, sends again by itself, and gets its acknowledgement when the replica is back", async (t) => {
+  test("the client receives NOT_CONFIRMED, sends again by itself, and gets its acknowledgement when the replica is back", async (t) => {
     const primary = await start(t);
     const flags = { VALKEY_URL: primary.url, DURABILITY: "replicated", DURABILITY_WAIT_MS: "50", WRITE_WAIT_MS: "100" };
     const instance = await startInstance(flags);
@@ -188,7 +188,7 @@ describe("fsynced", () => {
     await assert.rejects(never.commit(page, batchOf(1)), isUnconfirmed);
   });
 
-  test("is refused at the start by a server without append-only file, or without WAITAOF", async (t) => {
+  test("is refused at the start by a server without an append-only file, or without WAITAOF", async (t) => {
     const old = await startServer("redis-server", ["--appendonly", "yes", "--appendfsync", "always"]);
     t.after(() => old.stop());
     for (const server of [await start(t), old]) {

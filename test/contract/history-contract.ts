@@ -86,7 +86,7 @@ export function historyContract(name: string, open: () => Promise<{ store: Store
       assert.equal(replica.checked, before);
     });
 
-    test("any batches, with cells set to and fro, and replaced bits in between, are undone to nothing and replayed", async () => {
+    test("any batches, with cells set back and forth and bits replaced in between, are undone to nothing and replayed", async () => {
       const change = fc.tuple(fc.integer({ min: 0, max: 20 }), fc.constantFrom<0 | 1>(0, 1));
       const step = fc.oneof(
         { weight: 5, arbitrary: fc.array(fc.array(change, { maxLength: 4 }), { minLength: 1, maxLength: 5 }) },
@@ -148,7 +148,7 @@ export function historyContract(name: string, open: () => Promise<{ store: Store
       }
     });
 
-    test("it is bounded, and begins where it begins", async () => {
+    test("it is bounded, and its start is the state before its first batch", async () => {
       const page = freshPage();
       for (let at = 0; at < CONTRACT_HISTORIES.deltasMax + 250; at++) await commit(page, [[at, 1]]);
       const history = await read(page);

@@ -80,7 +80,7 @@ describe("two deployments on one server", () => {
     await assertApart(await openListening(t, { url: `${url}/0` }), await openListening(t, { url: `${url}/1` }));
   });
 
-  test("with prefixes of their own, in one database, hear nothing of each other, and name nothing without it", async (t) => {
+  test("with prefixes of their own, in one database, hear nothing of each other, and name nothing without their prefix", async (t) => {
     const server = await start(t);
     const { url } = server;
     const [one, two] = [

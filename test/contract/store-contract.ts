@@ -124,7 +124,7 @@ export function storeContract(
       unsubscribe();
     });
 
-    test("of several changes to one cell in a batch the last wins", async () => {
+    test("if a batch changes one cell several times, the last change wins", async () => {
       const page = freshPage();
       const { deltas, unsubscribe } = await collect(store, page);
       await store.commit(page, batch(write([[9, 1]]), write([[9, 0]]), write([[9, 1]])));

@@ -70,7 +70,7 @@ describe("a user that lacks a right", () => {
       });
     }
 
-    test(`${engine}: a write that nobody would hear of has no effect, and is taken when the right is back`, async (t) => {
+    test(`${engine}: a write that could not be published or recorded has no effect, and is accepted when the right is back`, async (t) => {
       const server = await start(t, engine);
       const told: string[] = [];
       const store = await ValkeyStore.open({ url: asBoards(server.url), incident: (line) => told.push(line) });
@@ -117,7 +117,7 @@ describe("a user that lacks a right", () => {
     });
   }
 
-  test("takes /ready away while it runs, without a write, and gives it back", async (t) => {
+  test("makes /ready answer 503 while the right is missing, even without a write", async (t) => {
     const server = await start(t);
     const instance = await startInstance({ VALKEY_URL: asBoards(server.url) });
     t.after(() => instance.stop());

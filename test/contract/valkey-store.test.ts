@@ -129,7 +129,7 @@ test("a server that forgets a script as soon as it has it gets it again", async 
   assert.equal(isForgetting, false, "the script was forgotten twice");
 });
 
-test("what came since a position costs no more than a few snapshots, and a made-up position no more than one", async (t) => {
+test("changes since a position cost no more than a few snapshots, and a made-up position no more than one", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());
   const store = await ValkeyStore.open({ url: server.url });
@@ -227,7 +227,7 @@ test("sessions are remembered for the promised time however the server's clock j
   assert.equal(await outcome("retried"), "accepted");
 });
 
-test("each generation of remembered sessions expires by itself, also one that has just begun", async (t) => {
+test("each generation of remembered sessions expires by itself, even one that has just begun", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());
   const store = await ValkeyStore.open({ url: server.url, limits: CONTRACT_LIMITS });
@@ -415,7 +415,7 @@ test("a server that hangs is given up and found again", async (t) => {
   await commitOne(store, 2);
 });
 
-test("a page written to without end, by ever new sessions, takes no more memory and no longer log than at first", async (t) => {
+test("a page that new sessions keep writing to takes no more memory and no longer log than at first", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());
   const limits = { logDeltasMax: 200, logMs: 60_000, seenMs: 60_000, seenSessionsMax: 200 };

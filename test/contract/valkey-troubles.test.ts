@@ -199,7 +199,7 @@ describe("at the start", { concurrency: true }, () => {
 });
 
 describe("TLS", () => {
-  test("each way in which the two do not fit says which, and a client certificate that is accepted works", async (t) => {
+  test("each kind of mismatch is named, and a client certificate that is accepted works", async (t) => {
     const folder = temporaryFolder(t);
     const made = makeCertificates(folder);
     const others = makeCertificates(temporaryFolder(t));
@@ -238,7 +238,7 @@ describe("while it runs", () => {
     ["OOM", ["maxmemory", "1"], ["maxmemory", "0"], "Raise maxmemory"],
     ["NOREPLICAS", ["min-replicas-to-write", "3"], ["min-replicas-to-write", "0"], "Bring its replicas back"],
   ] as const) {
-    test(`${code} is reported once, acknowledges nothing, and is over by itself`, async (t) => {
+    test(`${code} is reported once, acknowledges nothing, and ends by itself`, async (t) => {
       const server = await start(t);
       const { store, told } = await open(t, server.url);
       await ask(server.port, "CONFIG", "SET", ...settings);
@@ -303,7 +303,7 @@ describe("while it runs", () => {
     assert.doesNotMatch(told.join("\n"), /secret|rotated/);
   });
 
-  test("a server that comes back loading is told to be, and used when it has loaded", async (t) => {
+  test("a server that returns while loading is reported as loading, and used when it has loaded", async (t) => {
     let opened: Awaited<ReturnType<typeof open>> | undefined;
     const { restarted } = await startLoading(t, async ({ url }) => {
       opened = await open(t, url);

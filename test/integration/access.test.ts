@@ -108,7 +108,7 @@ describe("access", () => {
     });
   }
 
-  test("a board that one may not view is left out of the list", async () => {
+  test("a board that a visitor may not view is left out of the list", async () => {
     const names = async (headers: Record<string, string>) => {
       const { boards }: { boards: { name: string }[] } = await (
         await fetch(`${instance.url}/boards`, { headers })
@@ -138,7 +138,7 @@ describe("access", () => {
     assert.equal((await ask("/history", headers)).status, 404);
   });
 
-  test("a token that is forged, unsigned, without an end or without rights lets nobody in where a token is needed", async (t) => {
+  test("a token that is forged, unsigned, without an expiry or without rights lets nobody in where a token is needed", async (t) => {
     const valid = await token({ seats: "admin" });
     const [head = "", body = "", signature = ""] = valid.split(".");
     const claims = { boards: { seats: "admin" } };
@@ -184,7 +184,7 @@ describe("access", () => {
     assert.equal(refused.headers.get("www-authenticate"), "Bearer");
   });
 
-  test("what is meant for a proxy in front, or the app around, is no token: only Bearer is ours", async () => {
+  test("a header that is meant for a proxy in front, or the host app, is not a token: only Bearer is ours", async () => {
     const ask = async (path: string, authorization: string, method = "GET") =>
       (await fetch(`${instance.url}${path}`, { method, headers: { authorization } })).status;
     for (const foreign of [
@@ -277,7 +277,7 @@ describe("access", () => {
     ["without rights", "UNAUTHORIZED", () => token(undefined)],
     ["not one", "UNAUTHORIZED", async () => 7],
   ] as [string, string, () => Promise<unknown>][]) {
-    test(`a token that is ${what} takes nothing away: by the library, the protocol and HTTP one may what everybody may`, async (t) => {
+    test(`a token that is ${what} takes nothing away: over the library, the protocol and HTTP, its bearer may do what everybody may`, async (t) => {
       wallMs = Date.now();
       const bad = await make();
       const client = await raw(t, instance.url, { token: bad });

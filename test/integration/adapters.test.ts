@@ -56,7 +56,7 @@ async function join(t: TestContext, { url }: EmbeddedApp): Promise<RawClient> {
 
 const kinds = ({ notices }: RawClient, kind: string) => notices.filter((notice) => notice.kind === kind);
 
-test("what an instance says to its clients crosses to no other through the app's adapter", async (t) => {
+test("messages from an instance to its clients reach no other instance through the app's adapter", async (t) => {
   const bus = new Bus();
   const [one, two] = [await start(t, bus), await start(t, bus)];
   const client = await join(t, two);

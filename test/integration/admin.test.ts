@@ -54,7 +54,7 @@ describe("what admins do", () => {
     return raw;
   };
 
-  test("takes the right admin, and a region of the board", async () => {
+  test("needs the right admin, and a region of the board", async () => {
     for (const action of ["freeze", "thaw", "clear"]) {
       assert.equal(await act(here.url, action, {}, ""), "401 UNAUTHORIZED");
       assert.equal(await act(here.url, action, {}, "write"), "403 FORBIDDEN");
@@ -150,7 +150,7 @@ describe("what admins do", () => {
 });
 
 describe("the audit", () => {
-  test("each admin action is one line in the log, also a refused one, with who, what and where", async (t) => {
+  test("each admin action, even a refused one, is one line in the log with its user, kind and cells", async (t) => {
     const instance = await spawnInstance({ ...flags, DATA_DIR: temporaryFolder(t) });
     t.after(() => instance.kill());
     await act(instance.url, "freeze", { start: 1, end: 3 });

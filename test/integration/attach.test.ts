@@ -252,7 +252,7 @@ describe("attachBoards", () => {
     await ended;
   });
 
-  test("is called by the port that is listened on, or as the option says", async (t) => {
+  test("is named after the port that it listens on, or as the option says", async (t) => {
     const one = await startApp(t, { boards, dataDir: temporaryFolder(t) });
     const two = await startApp(t, { boards, dataDir: temporaryFolder(t) });
     const named = await startApp(t, { boards, dataDir: temporaryFolder(t), settings: { INSTANCE_NAME: "shop" } });

@@ -51,7 +51,7 @@ async function fateOf(client: RawClient, board: string, cell = 1): Promise<strin
 }
 
 describe("the hook `authorise`", () => {
-  test("says by cookie, header, auth or token what each socket and each HTTP request may do, and nobody may more", async (t) => {
+  test("decides by cookie, header, auth or token what each socket and each HTTP request may do, and nobody may do more", async (t) => {
     const board = newBoard();
     const permits: Record<string, Permit> = {
       ann: { subject: "ann", boards: { [board]: "write" } },
@@ -113,7 +113,7 @@ describe("the hook `authorise`", () => {
     assert.equal(await fateOf(await raw(t, url), board), "open FORBIDDEN");
   });
 
-  test("one that throws refuses with a code and logs one line; one that throws a Refusal refuses with that; others are served on", async (t) => {
+  test("one that throws refuses with a code and logs one line; one that throws a Refusal refuses with that; others are still served", async (t) => {
     const board = newBoard();
     const { url, logged } = await startApp(t, {
       boards: { [board]: 64 },
@@ -163,7 +163,7 @@ describe("the hook `authorise`", () => {
     assert.equal(await fateOf(await raw(t, url), board), "open TOKEN_EXPIRED");
   });
 
-  test("a page of another site is refused before the hook is asked, whatever cookies it brings", async (t) => {
+  test("a page of another site is refused before the hook is called, whatever cookies it brings", async (t) => {
     const board = newBoard();
     let asked = 0;
     const { url, boards } = await startApp(t, {
@@ -190,7 +190,7 @@ describe("the hook `authorise`", () => {
 });
 
 describe("the hook `mayWrite`", () => {
-  test("is asked about each write, through every door; what it is against has no effect", async (t) => {
+  test("is called for each write, through every door; a change that it refuses has no effect", async (t) => {
     const asked: number[][] = [];
     const { url, boards, logged } = await startApp(t, {
       boards: { main: 64 },

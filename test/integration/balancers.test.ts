@@ -129,7 +129,7 @@ for (const name of BALANCERS) {
       assert.ok(String(brotliDecompressSync(body)).includes(image), image);
     });
 
-    test("keeps what is for operators from strangers, however they write it", async (t) => {
+    test("keeps the routes for operators from strangers, however they spell them", async (t) => {
       const instance = await startInstance({ TRUSTED_PROXIES: "127.0.0.1" }, store);
       t.after(() => instance.stop());
       const url = await startBalancer(t, name, [instance.port]);

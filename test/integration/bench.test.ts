@@ -200,15 +200,13 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     const { stdout } = await bench(...urls, ...load, "--find-max", "--json", json);
     const { knee, trials }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
     assert.match(stdout, /highest rate/);
-    assert.ok(
-      trials.some(({ failure }) => failure === undefined),
-      stdout,
-    );
+    const passed = trials.filter(({ failure }) => failure === undefined).map(({ rate }) => rate);
+    assert.ok(passed.length > 0, stdout);
     assert.ok(
       trials.some(({ failure }) => /refused with RATE_LIMITED/.test(failure ?? "")),
       stdout,
     );
-    assert.ok(knee !== null && knee >= 20, stdout);
+    assert.equal(knee, Math.max(...passed), stdout);
   });
 
   test("viewers of a relay that it starts itself: measured at them alone, with the cost of relay and origin", async (t) => {
@@ -270,15 +268,18 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
       "--duration",
       "1",
     );
-    assert.match(stdout, /The instances refused [\d,]+ requests? of viewers for their number. Raise HTTP_PER_MINUTE/);
-    assert.match(stdout, /[\d]+ viewers? of 8 took a socket/);
+    assert.match(
+      stdout,
+      /The instances refused [\d,]+ requests? from viewers, because there were too many. Raise HTTP_PER_MINUTE/,
+    );
+    assert.match(stdout, /[\d]+ viewers? of 8 switched to a socket/);
   });
 
   test("says which URL is no relay, and which limit of this process is in the way", async (t) => {
     const [url = ""] = await twoInstances(t);
     const direct = await bench(url, "--viewers", "2", "--via", "relay");
     assert.equal(direct.code, 1);
-    assert.match(direct.stderr, /^socketscaler: http:\S+ is not a relay: give the URLs of relays, or none/);
+    assert.match(direct.stderr, /^socketscaler: http:\S+ is not a relay: give the URLs of relays, or give none/);
     const run = spawn("sh", [
       "-c",
       'ulimit -n 300; exec "$@"',

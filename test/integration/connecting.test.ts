@@ -48,7 +48,7 @@ describe("connecting", () => {
     });
   }
 
-  test("says of each attempt that fails why, and goes on; ready waits until it is closed", async (t) => {
+  test("says why each attempt failed, and keeps trying; ready waits until the client is closed", async (t) => {
     const port = await freePort();
     const { client, clock } = clientOn(t, `http://127.0.0.1:${port}`);
     const reasons: (string | undefined)[] = [];
@@ -65,7 +65,7 @@ describe("connecting", () => {
     await assert.rejects(ready, { code: "CLOSED" });
   });
 
-  test("says what was answered where no board is", async (t) => {
+  test("says what was answered if the server has no boards", async (t) => {
     const other: HttpServer = createServer((_, response) => response.writeHead(404).end()).listen(0, "127.0.0.1");
     await once(other, "listening");
     t.after(() => other.close());
@@ -133,7 +133,7 @@ describe("connecting", () => {
   });
 
   for (const what of ["after the answer", "with the answer"] as const) {
-    test(`where WebSockets are swallowed ${what}, the next attempt is by long-polling; later WebSocket is used again`, async (t) => {
+    test(`if WebSockets are swallowed ${what}, the next attempt is by long-polling; later WebSocket is used again`, async (t) => {
       const instance = await startInstance({ BOARDS: "main=10" }, store);
       t.after(() => instance.stop());
       const proxy = await TcpProxy.start(instance.port);
@@ -165,7 +165,7 @@ describe("connecting", () => {
     });
   }
 
-  test("tries again at once when the browser's network is there again", async (t) => {
+  test("tries again at once when the browser is online again", async (t) => {
     const port = await freePort();
     let online: () => void = () => undefined;
     const { client, clock } = clientOn(t, `http://127.0.0.1:${port}`, {

@@ -42,7 +42,7 @@ test("56 clients of eight instances hammer one box: nobody is disconnected, its 
   );
 });
 
-test("a presence that never answers delays no write, and what changes is sent without a question to the store", async (t) => {
+test("a presence that never answers delays no write, and changes are sent without a request to the store", async (t) => {
   const store = new FaultyStore(await EmbeddedStore.open({ directory: temporaryFolder(t) }));
   store.enroll = (_id, record) => (record === "" ? Promise.resolve([]) : new Promise(() => undefined));
   const instance = await startInstance({}, store);

@@ -76,7 +76,7 @@ describe("a flood below the level of requests", () => {
     });
   }
 
-  test("in one body of long-polling makes one socket of a namespace at most, and leaves nothing that a drain waits for", async (t) => {
+  test("in one body of long-polling makes at most one socket of a namespace, and leaves nothing that a drain waits for", async (t) => {
     const instance = await start(t);
     const base = `${instance.url}/socket.io/?EIO=4&transport=polling`;
     for (const count of [2, 1_499]) {

@@ -57,7 +57,7 @@ describe("the document of the app", () => {
     assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "image/png"]);
   });
 
-  test("does not believe a stranger about the origin, and takes nothing from a Host that is none", async (t) => {
+  test("does not believe a stranger about the origin, and ignores a Host that is not valid", async (t) => {
     const other = await startInstance({ DATA_DIR: temporaryFolder(t) });
     t.after(() => other.stop());
     const claimed = { host: "own.example", "x-forwarded-proto": "https", "x-forwarded-host": "evil.example" };

@@ -95,7 +95,7 @@ describe("a giant board", () => {
     assert.deepEqual(asked[1], { ...start, subscribe: 1, since: 1, commit: 1, "overview.report": 1 });
   });
 
-  test("any page of a billion is read by one question to the store, or none, while writes go on", async (t) => {
+  test("any page of a billion is read by one request to the store, or none, while writes continue", async (t) => {
     const server = await startServer();
     t.after(() => server.stop());
     const calls = new Map<string, number>();

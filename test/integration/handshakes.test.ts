@@ -107,7 +107,7 @@ describe("a socket of an app with a hook", () => {
     }
   });
 
-  test("goes on for nobody but pages that may begin one", async () => {
+  test("continues only for pages that may begin one", async () => {
     for (const headers of [{ origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }]) {
       const sid = await begin(app.url, { ...COOKIE, "sec-fetch-site": "same-origin" });
       const session = `${app.url}${POLLING}&sid=${sid}`;

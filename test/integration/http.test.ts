@@ -331,7 +331,7 @@ describe("HTTP", () => {
 });
 
 describe("METRICS_PORT", () => {
-  test("has what is for operators and no boards, and PORT has it no more", async (t) => {
+  test("serves the routes for operators and no boards, and PORT no longer serves them", async (t) => {
     const instance = await startInstance({ DATA_DIR: temporaryFolder(t), METRICS_PORT: "0" });
     t.after(() => instance.stop());
     const metricsUrl = instance.metricsUrl?.replace("localhost", "127.0.0.1");
@@ -365,7 +365,7 @@ describe("the HTTP limit", () => {
     assert.equal((await fetch(`${instances[0]?.url}/health`)).status, 200);
   });
 
-  test("is counted by one script at a time, and no key of it is ever without an end", async (t) => {
+  test("is counted by one script at a time, and no key of it is ever without an expiry", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
     const instance = await startInstance({ VALKEY_URL: valkey.url });

@@ -20,7 +20,7 @@ const WRITE_EVERY_MS = 10;
 const DROPS = 4;
 
 describe("clients that drop off again and again", () => {
-  test("all end equal to the store, through three instances, whatever way they drop", async (t) => {
+  test("all match the store in the end, through three instances, however they lose their connections", async (t) => {
     const seed = Date.now() >>> 0;
     t.diagnostic(`seed ${seed}`);
     const random = mulberry(seed);

@@ -108,7 +108,7 @@ describe("the client library", () => {
     assert.equal(board.status, "live");
   });
 
-  test("tells the fate of each click, though what it was made on is let go, or the client is closed, right after it", async (t) => {
+  test("reports the outcome of each click, even if its watch is stopped or the client is closed right after it", async (t) => {
     const instance = await startInstance({ BOARDS: "moving=300000", WRITE_BURST: "1000" }, store);
     t.after(() => instance.stop());
     const read = connect(instance.url);

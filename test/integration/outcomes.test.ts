@@ -85,7 +85,7 @@ describe("the outcome of", () => {
     );
   });
 
-  test("a set on another page than frozen cells is what the store did", async (t) => {
+  test("a set on a different page from the frozen cells is what the store did", async (t) => {
     const { board } = open(t);
     await board.watch({ start: 0, end: SIZE }).ready;
     await freeze(board, 5, 65_600);

@@ -24,7 +24,7 @@ import { freePort, startServer } from "../support/valkey-server.js";
 const until: typeof untilWithin = (what, condition) => untilWithin(what, condition, 60_000);
 
 describe("an instance that runs out of descriptors", () => {
-  test("goes on serving who is connected, drops new connections, says so once, and takes them again", async (t) => {
+  test("keeps serving connected clients, drops new connections, says so once, and accepts them again later", async (t) => {
     const instance = await spawnInstance({ DATA_DIR: temporaryFolder(t) });
     t.after(() => instance.kill());
     const kept = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -51,7 +51,7 @@ describe("an instance that runs out of descriptors", () => {
     assertOnceEach(instance);
   });
 
-  test("as workers too: connections never take the descriptors by which others are handed on", async (t) => {
+  test("with workers too, connections never take the descriptors that are needed to hand others on", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
     const instance = await spawnInstance({ VALKEY_URL: valkey.url, WORKERS: "2" }, "ulimit -n 200");
@@ -121,7 +121,7 @@ test("an instance without its Valkey answers HTTP at once, still counts it, and 
 });
 
 describe("an instance whose disk is full", () => {
-  test("refuses writes with STORE_AWAY, reads on, says so once, and takes writes again when there is room", async (t) => {
+  test("refuses writes with STORE_AWAY, keeps reading, says so once, and accepts writes again when there is room", async (t) => {
     const disk = smallDisk(t);
     const flags = { DATA_DIR: join(disk.folder, "data"), BOARDS: "main=100000000", WRITE_WAIT_MS: "100" };
     const instance = await spawnInstance(flags);
@@ -188,7 +188,7 @@ describe("an instance whose log cannot be written", () => {
     assert.ok(lines().filter((line) => !isJson(line)).length <= 1);
   });
 
-  test("serves while nobody reads the pipe, ends in order, and what waited is there for a reader who comes", async (t) => {
+  test("serves while nobody reads the pipe, ends in order, and keeps what waited for a later reader", async (t) => {
     const pipe = join(temporaryFolder(t), "pipe");
     // Full from the beginning: 64 KiB are what a pipe holds.
     const fill = `mkfifo '${pipe}'; exec 3<>'${pipe}'; head -c 65536 /dev/zero >'${pipe}'; exec >'${pipe}'`;

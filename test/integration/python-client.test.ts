@@ -95,7 +95,7 @@ describe("the client in Python", () => {
       });
     }
     // The random writes may come in larger batches. After one delta of a page, each further one is a
-    // continuation: of a click in varints, of many cells in Rice's coding.
+    // continuation: of a click in varints, of many cells with Rice coding.
     const deltas = () => watcher.lines.filter((line) => /^kind ([89]|1[01])$/.test(line)).length;
     const writer = random.pick(writers);
     for (const cells of [[30], [31], Array.from({ length: 120 }, (_, index) => 100 + index * 500)]) {

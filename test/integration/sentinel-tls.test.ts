@@ -138,7 +138,7 @@ describe("Sentinel over TLS", () => {
     );
   });
 
-  test("instances that trust the authority work as the users of the documents, also when the replica takes over", async (t) => {
+  test("instances that trust the authority work as the documented users, even when the replica takes over", async (t) => {
     const { instances, clients } = await startWatchedPair(t, flags);
     const [one, two] = clients;
     await one.board.set(7, true);

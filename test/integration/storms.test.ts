@@ -89,7 +89,7 @@ function attempt(url: string, localAddress = "127.0.0.1"): Promise<Attempt> {
 }
 
 describe("a thousand connections at once from one address", () => {
-  test("are served up to its number, the others refused with the time to wait; who was there is served on, and all is let go", async (t) => {
+  test("are served up to the limit, and the others refused with the time to wait; earlier clients are still served, and all is released", async (t) => {
     const limits = { CONNECTIONS_PER_ADDRESS: "60", CONNECTS_PER_SECOND: "20", BOARDS: "main=1000" };
     const instance = await start(t, limits);
     const [viewer, writer] = [await watchBoard(instance.url), await watchBoard(instance.url)];

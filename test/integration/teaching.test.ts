@@ -180,7 +180,7 @@ describe("the teaching protocol", () => {
     [3_000, 65_536],
     [20_000, 524_288],
   ] as const) {
-    test(`a change of all ${size} cells reaches every client over either transport, also one that does not read, and disconnects nobody`, async (t) => {
+    test(`a change of all ${size} cells reaches every client over either transport, even one that does not read, and disconnects nobody`, async (t) => {
       const store = await EmbeddedStore.open({ directory: temporaryFolder(t) });
       const instance = await startInstance({ BOARDS: `main=${size}`, CLIENT_BUFFER_BYTES: String(bufferBytes) }, store);
       // The heartbeat would end the client that does not read on a slow machine.

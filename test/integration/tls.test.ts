@@ -37,7 +37,7 @@ describe("Valkey over TLS", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("an instance that trusts its authority works with it, as the ACL user of the documents, limits and Pub/Sub too", async (t) => {
+  test("an instance that trusts its authority works with it as the documented ACL user, including limits and Pub/Sub", async (t) => {
     const flags = { VALKEY_URL: `valkeys://${url}`, VALKEY_CA: certificates.ca, HTTP_PER_MINUTE: "3" };
     const { instances, clients } = await startWatchedPair(t, flags);
     const [one, two] = clients;

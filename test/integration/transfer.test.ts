@@ -283,7 +283,7 @@ describe("a board as a file", () => {
     assert.equal(bitsOf(one)[5], "1");
   });
 
-  test("an older dump of Valkey restored under live clients shows on every one, and its counts with it", async (t) => {
+  test("an older dump of Valkey that is restored under live clients shows on each of them, with its counts", async (t) => {
     const dumped = await startServer();
     t.after(() => dumped.stop());
     const flags = {
@@ -397,7 +397,7 @@ describe("socketscaler export and import", () => {
     assert.equal((await runCommand(["import", file], { ...env, LOG_LEVEL: "silent" })).stdout, "");
   });
 
-  test("take a file whatever its ends of lines, and with a mark of its encoding in front", async (t) => {
+  test("accept a file with any line endings, and with a byte order mark", async (t) => {
     const folder = temporaryFolder(t);
     const store = await EmbeddedStore.open({ directory: join(folder, "from") });
     await set(store, "main", 0, [5, 7]);
@@ -410,7 +410,7 @@ describe("socketscaler export and import", () => {
     assert.equal(done.code, 0);
   });
 
-  test("say in one line what the outside did to them, with no trace of the program", async (t) => {
+  test("report a failure from outside in one line, without a stack trace", async (t) => {
     const folder = temporaryFolder(t);
     const env = { DATA_DIR: join(folder, "data") };
     const fates: Record<string, string> = {};

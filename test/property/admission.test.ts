@@ -101,7 +101,7 @@ describe("admission", () => {
     );
   });
 
-  test("is not got round by hopping over the addresses of a /64, and only so far over those of a /48", () => {
+  test("cannot be bypassed by changing addresses within a /64, and only to a certain extent within a /48", () => {
     const inHouse = admittedInOneSecond(
       clicks(200, (click) => ({ address: `2001:db8:1:2::${click.toString(16)}`, session: `s${click}` }), 100),
     );

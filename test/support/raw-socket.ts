@@ -21,15 +21,34 @@ export interface RawSocket {
 export async function rawSocket({ io, port }: LocalInstance): Promise<RawSocket> {
   const http: unknown = io.httpServer;
   if (!(http instanceof HttpServer)) throw new Error("there is no HTTP server");
-  const accepted = once(http, "connection");
   const client = connect(port, "127.0.0.1");
   client.on("error", () => undefined);
   client.pause();
-  const [server]: TcpSocket[] = await accepted;
-  if (!server) throw new Error("the connection did not arrive");
+  const server = await instanceEnd(http, client);
   // A client that does not read would not notice.
   const closed = new Promise<void>((done) => server.once("close", () => done()));
   return { client, server, closed };
+}
+
+/** The server's end of this connection. Others may arrive at the same time, so their ports are compared. */
+function instanceEnd(http: HttpServer, client: TcpSocket): Promise<TcpSocket> {
+  http.setMaxListeners(0);
+  return new Promise((done) => {
+    const arrived: TcpSocket[] = [];
+    const compare = () => {
+      const port = client.localPort;
+      const server = arrived.find(({ remotePort }) => remotePort === port);
+      if (!port || !server) return;
+      http.off("connection", onConnection);
+      done(server);
+    };
+    const onConnection = (socket: TcpSocket) => {
+      arrived.push(socket);
+      compare();
+    };
+    http.on("connection", onConnection);
+    client.once("connect", compare);
+  });
 }
 
 /** Opens a WebSocket by hand and joins a namespace; resolves when the instance has agreed to the WebSocket. */

@@ -70,7 +70,7 @@ export const interactions: Scenario = {
         await close();
       }
       return {
-        method: `${surroundings}. ${CHANGES_PER_SECOND} changes/s; ${INTERACTIONS} interactions in ${rounds} rounds at each zoom: clicks, keys, strokes and drags with each tool, undo, zooms. The slower CPU is Chromium's emulation for the app's process. The browser rounds durations to 8 ms and reports none below ${REPORTED_MS_MIN} ms. The bare page changes one text for each key and press, and does nothing else.`,
+        method: `${surroundings}. ${CHANGES_PER_SECOND} changes/s. ${INTERACTIONS} interactions in ${rounds} rounds at each zoom: clicks, keys, strokes and drags with each tool, undo, zooms. The slower CPU is Chromium's emulation for the app's process. The browser rounds durations to 8 ms and reports none below ${REPORTED_MS_MIN} ms. The bare page changes one text for each key and press, and does nothing else.`,
         columns: {
           page: "page",
           slowdown: "CPU slowdown, ×",

@@ -104,7 +104,7 @@ export const crowdCache: Scenario = {
       return {
         method:
           `nginx with deploy/nginx.conf, one instance and Valkey. Each of ${crowd} readers reads one page a second, for ${seconds} s. ` +
-          `Then ${crowd} clients of the library view the page by the feed, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
+          `Then ${crowd} clients of the library view the page through the feed, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
           "A delay is the time from a click to the moment when a viewer shows it, over all viewers and clicks.",
         columns: {
           system: "crowd",

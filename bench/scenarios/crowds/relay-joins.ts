@@ -59,8 +59,8 @@ export const relayJoins: Scenario = {
       tell(`${viewers} viewers joined within ${joinedMs.toFixed(0)} ms; ${calls} calls upstream`);
       return {
         method:
-          `One relay, which one viewer keeps holding the page of ${CELLS.toLocaleString("en-US")} cells. Then ${viewers} viewers connect, open and watch at once. ` +
-          `Calls at the origin are counted until ${AFTER_MS / 1_000} s later, without those that also occur if nobody joins (${[...regular].join(", ")}).`,
+          `One viewer watches at the only relay, so that the relay holds the page of ${CELLS.toLocaleString("en-US")} cells. Then ${viewers} viewers connect, open and watch at once. ` +
+          `Calls at the origin are counted until ${AFTER_MS / 1_000} s later, except those that also occur if nobody joins (${[...regular].join(", ")}).`,
         columns: {
           viewers: "viewers that join",
           ms: "time until all have joined, ms",

@@ -43,7 +43,7 @@ export const relays: Scenario = {
     return {
       method:
         `${RATE} writes/s in all, by the viewers of all relays; ${seconds(settings).warm} s to warm up, then ${seconds(settings).measured} s. ` +
-        `In the last row, one relay has as many viewers as ${RELAYS.at(-1)} relays before it. What a further relay costs is the slope over the first rows.`,
+        `In the last row, one relay has as many viewers as the ${RELAYS.at(-1)} relays of the row before it have together. The cost of a further relay is the slope over the first rows.`,
       columns: {
         relays: "relays",
         viewers: "viewers in all",
@@ -56,7 +56,7 @@ export const relays: Scenario = {
       rows: [...grown, crowded].map((found) => ({ ...found })),
       targets: [atMost(PER_RELAY, "% of a core", "origin's CPU for each further relay", perRelay)],
       notes: [
-        `With ${crowded.viewers} viewers at one relay instead of ${first?.viewers}, the origin uses ${(crowded.origin - (first?.origin ?? 0)).toFixed(1)} % of a core more.`,
+        `With ${crowded.viewers} viewers at one relay instead of ${first?.viewers}, the origin's CPU differs by ${(crowded.origin - (first?.origin ?? 0)).toFixed(1)} % of a core.`,
         ...remarks.notes,
       ],
       faults: remarks.faults,

@@ -1,6 +1,6 @@
 /*
- * Question: what does one viewer cost the process that serves it, by each way, if the page changes
- * once a second?
+ * Question: what does one viewer cost the process that serves it, for each way of watching, if the
+ * page changes once a second?
  *
  * All crowds view the same page of one deployment at the same time, each from a process of its own.
  * A client at the origin writes. Bare `ws` sends as many frames of the same size to as many
@@ -39,7 +39,7 @@ const KIB = 1_024;
 
 export const viewers: Scenario = {
   name: "viewers",
-  question: "What does one viewer cost, by each way, if the page changes once a second?",
+  question: "What does one viewer cost, for each way of watching, if the page changes once a second?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const count = isQuick ? 200 : VIEWERS;
@@ -103,7 +103,7 @@ export const viewers: Scenario = {
       }
       return {
         method:
-          `${count} viewers by each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
+          `${count} viewers for each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
           "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
         columns: {
           system: "way",

@@ -12,7 +12,7 @@ const LOOK_MS = 3_000;
 
 export const enough: Step = {
   title: "Where the adapter is enough",
-  scene: `Ann and Ben check ${CLICKS} boxes at the same moment, each a box of their own, through two servers. Then Ann's connection breaks, Ben checks one more, and Ann returns.`,
+  scene: `Ann and Ben check ${CLICKS} different boxes at the same moment, through two servers. Then Ann's connection breaks, Ben checks one more, and Ann returns.`,
   other: "adapter",
   run: async (stage) => {
     const play = async (open: OpenSide) => {
@@ -33,7 +33,7 @@ export const enough: Step = {
     };
     const [adapter, ours] = [await play(adapterSide), await play(ourSide)];
     return {
-      rows: [{ what: "boxes that a screen shows wrongly in the end", naive: String(adapter), ours: String(ours) }],
+      rows: [{ what: "wrong boxes on a screen at the end", naive: String(adapter), ours: String(ours) }],
       naiveFault: adapter > 0 ? "a screen is wrong" : undefined,
       ourFault: ours > 0 ? "a screen is wrong" : undefined,
     };

@@ -1,4 +1,4 @@
-/* Somebody clicks while the board is on its way to a newcomer, who listens already. */
+/* Somebody clicks while the board is on its way to a newcomer, who is already listening. */
 
 import { until } from "../../../test/support/until.js";
 import { msUntil, type Stage } from "../../tutorial/stage.js";

@@ -36,8 +36,8 @@ export const link: Step = {
       ms === undefined ? `not within ${LOOK_MS} ms` : `${ms.toFixed(0)} ms`;
     return {
       rows: [
-        { what: "boxes that Ann sees wrongly", naive: String(adapter.missed), ours: String(ours.missed) },
-        { what: "Ann's screen is right, after messages pass again", naive: time(adapter), ours: time(ours) },
+        { what: "wrong boxes on Ann's screen", naive: String(adapter.missed), ours: String(ours.missed) },
+        { what: "time until Ann's screen is right, once messages pass again", naive: time(adapter), ours: time(ours) },
       ],
       naiveFault: adapter.missed > 0 ? "Pub/Sub does not keep messages, and nobody notices" : undefined,
       ourFault: ours.missed > 0 ? "a missed message was not repaired" : undefined,

@@ -27,7 +27,7 @@ export const order: Step = {
     return {
       rows: [
         {
-          what: `boxes of ${CELLS} that Ann and Ben see differently in the end`,
+          what: `boxes of ${CELLS} that Ann and Ben see differently at the end`,
           naive: String(adapter.apart),
           ours: String(ours.apart),
         },

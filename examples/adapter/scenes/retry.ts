@@ -24,14 +24,14 @@ export const retry: Step = {
         await ben.set(BOX, false);
         toServer.heal();
       });
-      // Resolves when the second sending is acknowledged.
+      // Resolves when the change is acknowledged after it was sent again.
       await ann.set(BOX, true);
       return (await side.stored())[BOX] === "1";
     };
     const [adapter, ours] = [await play(adapterSide), await play(ourSide)];
     const box = (isChecked: boolean) => (isChecked ? "checked" : "unchecked, as Ben left it");
     return {
-      rows: [{ what: "the box in the end", naive: box(adapter), ours: box(ours) }],
+      rows: [{ what: "the box at the end", naive: box(adapter), ours: box(ours) }],
       naiveFault: adapter ? "the retry undoes Ben's later change" : undefined,
       ourFault: ours ? "a retry took effect twice" : undefined,
     };

@@ -1,6 +1,6 @@
 /*
- * The naive version of steps 3 to 6 as a process of its own, to kill or to measure. A file takes
- * its place: the learner's server.
+ * The naive version of steps 3 to 6 as a process of its own, to kill or to measure. If FILE is
+ * given, the learner's server in it takes the place of the naive one.
  *
  *     tsx examples/tutorial/naive/serve.ts VALKEY_URL CELLS [FILE]     prints its port
  */

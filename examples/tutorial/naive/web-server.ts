@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { Server } from "socket.io";
 
-/** Every naive version starts by `start(valkeyUrl, cells, port)`. */
+/** Every naive version starts with `start(valkeyUrl, cells, port)`. */
 export interface NaiveInstance {
   readonly url: string;
   /** The number of its last change, if it counts them. */

@@ -33,7 +33,7 @@ export const failover: Lesson = {
   exercise: {
     naive: "version-number",
     task: `show the history that survived, after a failover to a replica that lacked the last changes.
-The same version may mean another history. Give each change something that tells them apart.
+Two histories may use the same version. Give each change something that tells them apart.
 Only the second half of the step is played: clients that do not send again cannot pass the first.`,
   },
 };

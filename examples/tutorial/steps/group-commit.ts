@@ -26,7 +26,7 @@ export const groupCommit: Lesson = {
     naive: "bitmap",
     task: `let clicks travel together: fewer messages at Valkey for the same clicks, and none lost.
 While one commit is on its way, gather the clicks that arrive, and send them as the next one.
-The step counts your messages. At most twice ours is a pass.`,
+The step counts your messages. To pass, send at most twice as many as ours.`,
   },
 };
 

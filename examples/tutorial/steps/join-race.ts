@@ -24,9 +24,9 @@ export const joinRace: Lesson = {
   scene: "Newcomers open the board one by one. While a board is on its way to a newcomer, somebody clicks a box.",
   run: async (stage) => {
     const newcomers = stage.isQuick ? 5 : 20;
-    stage.tell(`${newcomers} newcomers, at a naive instance …`);
+    stage.tell(`${newcomers} newcomers, on a naive instance …`);
     const naive = await playNaive(stage, newcomers);
-    stage.tell(`${newcomers} newcomers, at an instance of SocketScaler …`);
+    stage.tell(`${newcomers} newcomers, on an instance of SocketScaler …`);
     const ours = await playOurs(stage, newcomers);
     const row = (what: string, read: (lacking: Lacking) => number) => ({
       what,

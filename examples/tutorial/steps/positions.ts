@@ -9,7 +9,7 @@ import type { Lesson, Outcome } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 10;
-/** Promise 5 allows 2 s. */
+/** The promise "Self-healing" in docs/guarantees.md allows 2 s. */
 const LOOK_MS = 3_000;
 /** One click that is lost without an error, and one more that arrives. */
 const [LOST, NEXT] = [50, 60];
@@ -28,7 +28,7 @@ export const positions: Lesson = {
     naive: "bitmap",
     task: `notice what was missed, and repair it within three seconds.
 Keep \`lose\` in \`subscribe\`: with it the scene loses a message. Number the changes, compare the
-number of each message with the one that you expect, and compare with Valkey when nothing comes.
+number of each message with the one that you expect, and compare with Valkey if nothing arrives.
 The event "state" sends all clients the whole board.`,
   },
 };
@@ -101,7 +101,7 @@ async function play(stage: Stage, open: Open): Promise<Repair> {
 
 function faultOf({ wrong, repaired, silentMs }: Repair): string | undefined {
   if (wrong > 0) return `${wrong} boxes stay wrong, and nobody knows`;
-  return repaired < CLICKS || silentMs === undefined ? "a screen became right only with later clicks" : undefined;
+  return repaired < CLICKS || silentMs === undefined ? "a screen became right only after later clicks" : undefined;
 }
 
 function judge(naive: Repair, ours: Repair): Outcome {

@@ -51,8 +51,8 @@ function judge(naive: Seen, ours: Seen): Outcome {
   const isRight = ({ ben, cleo, hasOneState }: Seen) => ben === CLICKS && cleo === CLICKS && hasOneState;
   return {
     rows: [
-      row("clicks that Ben sees, at the same instance", ({ ben }) => `${ben} of ${CLICKS}`),
-      row("clicks that Cleo sees, at the other", ({ cleo }) => `${cleo} of ${CLICKS}`),
+      row("clicks that Ben sees, on the same instance", ({ ben }) => `${ben} of ${CLICKS}`),
+      row("clicks that Cleo sees, on the other", ({ cleo }) => `${cleo} of ${CLICKS}`),
       row("… time after the last acknowledgement", ({ cleoMs }) =>
         cleoMs === undefined ? `not within ${LOOK_MS} ms` : `${cleoMs.toFixed(0)} ms`,
       ),

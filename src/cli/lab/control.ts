@@ -113,16 +113,16 @@ export class Control {
 
   async #post(path: string, request: IncomingMessage): Promise<Answer> {
     if (!this.#isOurs(request.headers[SECRET_HEADER])) {
-      return { status: 403, body: "This page is from an earlier run of the demo. Reload it." };
+      return { status: 403, body: "This web page is from an earlier run of the demo. Reload it." };
     }
     const body: unknown = JSON.parse(await readBody(request));
     if (path === "/demo/exercise") {
-      if (!isExercise(body)) return { status: 400, body: "This is no exercise." };
+      if (!isExercise(body)) return { status: 400, body: "There is no such exercise." };
       return { status: 200, type: "application/json", body: JSON.stringify(await runExercise(body)) };
     }
     if (path !== "/demo/orders") return { status: 404 };
     const order = readOrder(body);
-    if (!order) return { status: 400, body: "This is no order of the lab." };
+    if (!order) return { status: 400, body: "The lab has no such order." };
     const isTaken = this.#lab.enqueue(() => carryOut(this.#lab, order));
     return isTaken ? { status: 202 } : { status: 429, body: "The lab is still busy with earlier buttons." };
   }
@@ -134,7 +134,7 @@ export class Control {
 
   #stream(response: ServerResponse): void {
     if (this.#streams.size >= STREAMS_MAX) {
-      send(response, { status: 503, body: "Too many pages are open. Close some of them." });
+      send(response, { status: 503, body: "The lab is open in too many tabs. Close some of them." });
       return;
     }
     response.writeHead(200, { ...HEADERS, "content-type": "text/event-stream" });
@@ -155,14 +155,14 @@ export class Control {
 /** Why a request cannot come from the lab's own page. */
 function refusalOf({ headers }: IncomingMessage): string | undefined {
   const { host = "", origin } = headers;
-  if (!HOSTS.has(host.replace(/:\d+$/, ""))) return "The lab answers at localhost only.";
-  if (origin !== undefined && origin !== `http://${host}`) return "The lab answers its own page only.";
+  if (!HOSTS.has(host.replace(/:\d+$/, ""))) return "The lab can be reached only at localhost.";
+  if (origin !== undefined && origin !== `http://${host}`) return "The lab answers only its own web page.";
   const site = headers["sec-fetch-site"];
   // A link from another site may open the page, but nothing else.
   const isVisit = headers["sec-fetch-mode"] === "navigate";
   return site === undefined || site === "same-origin" || site === "none" || isVisit
     ? undefined
-    : "The lab answers its own page only.";
+    : "The lab answers only its own web page.";
 }
 
 function sourceAt(path: string): Answer {

@@ -82,7 +82,7 @@ function runTutorial(args: readonly string[]): Promise<{ readonly output: string
   });
   running = child;
   const late = setTimeout(() => {
-    output += `\nThe exercise was ended, because it ran for ${RUN_MS_MAX / 1_000} s. Is there an endless loop?\n`;
+    output += `\nThe exercise was stopped because it ran for ${RUN_MS_MAX / 1_000} s. Is there an endless loop?\n`;
     void endExercise();
   }, RUN_MS_MAX);
   let output = "";

@@ -31,7 +31,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   },
 
   storm: async (lab) => {
-    lab.begin("storm", `All browsers click at the same moment, each on other boxes: ${CELLS} clicks.`);
+    lab.begin("storm", `All browsers click at the same moment, each on different boxes: ${CELLS} clicks.`);
     for (const side of lab.sides) {
       const value = (side.stored ?? side.seats[0]?.browser.shown ?? "").split("1").length - 1 < CELLS / 2;
       for (let cell = 0; cell < CELLS; cell++) void side.click((cell % COUNT) + 1, cell, value);
@@ -51,7 +51,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   },
 
   start: async (lab, { target }) => {
-    lab.says(`Instance ${target} starts …`);
+    lab.says(`Instance ${target} is starting …`);
     await Promise.all(
       lab.sides.map(async (side) => {
         const part = side.parts[target - 1];
@@ -92,7 +92,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   },
 
   lose: async (lab, { target }) => {
-    lab.begin("lose", `The next message of Pub/Sub to instance ${target} is lost, and one box is clicked elsewhere.`);
+    lab.begin("lose", `The next Pub/Sub message to instance ${target} is lost, and one box is clicked elsewhere.`);
     const [cell = 0] = lab.takeCells(1);
     for (const side of lab.sides) {
       const isOurs = side.kind === undefined;
@@ -137,7 +137,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   "start-valkey": async (lab) => {
     const { primary } = lab.servers;
     if (primary.state !== "down") return;
-    lab.says("Valkey starts …");
+    lab.says("Valkey is starting …");
     await primary.start();
     if (lab.trial?.action === "kill-valkey") lab.trial.cured();
   },
@@ -147,7 +147,9 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   naive: async (lab, { kind }) => {
     // Its finding is about the servers that end now.
     if (lab.trial) lab.trial.isOpen = false;
-    lab.says(kind === undefined || kind === "none" ? "The naive servers end …" : "The naive servers start …");
+    lab.says(
+      kind === undefined || kind === "none" ? "The naive servers are stopping …" : "The naive servers are starting …",
+    );
     await lab.setNaive(kind === "none" ? undefined : kind);
   },
 };

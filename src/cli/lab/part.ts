@@ -63,7 +63,8 @@ export class Part {
     const first = await Promise.race([once(child, "message"), once(child, "exit")]);
     clearTimeout(late);
     // An exit has a code and a signal, a message has a handle that is always undefined.
-    if (typeof first[0] !== "object" || first[0] === null) throw new Error("a server of the lab ended at its start");
+    if (typeof first[0] !== "object" || first[0] === null)
+      throw new Error("a server of the lab ended while it was starting");
   }
 
   hang(): void {

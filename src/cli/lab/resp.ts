@@ -1,7 +1,7 @@
 /*
- * Just enough of Valkey's protocol to read the messages on a wire, and to ask the lab's servers for
- * their state. The store's own client is not used, because a fault must not confuse the lab. Bulk
- * strings are read as Latin-1, so each character is a byte.
+ * Just enough of Valkey's protocol (RESP2 and RESP3) to read the messages on a wire, and to ask the
+ * lab's servers for their state. The store's own client is not used, because a fault must not
+ * confuse the lab. Bulk strings are read as Latin-1, so each character is a byte.
  */
 
 import { connect, type Socket } from "node:net";
@@ -28,14 +28,27 @@ export function parseReply(data: Buffer, at = 0, depth = 0): Parsed | undefined 
       return { reply: line, end: start };
     case "-":
       return { reply: new Error(line), end: start };
+    case "_":
+      return { reply: null, end: start };
     case ":":
+    case ",":
       return { reply: size, end: start };
+    case "(":
+    case "#":
+      return { reply: line, end: start };
     case "$":
+    case "=":
+    case "!":
       if (size < 0) return { reply: null, end: start };
       if (data.length < start + size + 2) return undefined;
       return { reply: data.toString("latin1", start, start + size), end: start + size + 2 };
     case "*":
+    case ">":
+    case "~":
       if (depth < NESTED_MAX) return parseList(data, start, size, depth);
+      break;
+    case "%":
+      if (depth < NESTED_MAX) return parseList(data, start, 2 * size, depth);
   }
   throw new RangeError("not a reply of Valkey");
 }

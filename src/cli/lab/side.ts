@@ -251,7 +251,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   gap: "the next message did not fit its position",
   resumed: "its channel had been interrupted",
   check: "the check of its position against the store found a difference",
-  ahead: "a browser was further than it",
+  ahead: "a browser was ahead of it",
 };
 
 function storyOf(number: number, { causes, from, to, deltas, isSnapshot }: Resync): string {

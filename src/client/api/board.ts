@@ -20,7 +20,7 @@ export interface CellRange {
   readonly end: number;
 }
 
-/** If the signal is aborted, the call is given up and rejects with the signal's reason. */
+/** If the signal is aborted, the call is abandoned and rejects with the signal's reason. */
 export interface Abortable {
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
@@ -69,7 +69,7 @@ export type BoardStatus = "connecting" | "joining" | "live" | "closed";
 
 /** Events of a board, and their listeners. */
 export interface BoardEvents {
-  /** The shown values of watched cells have changed, or of any cells by this client. */
+  /** The shown values of watched cells, or of cells that this client set, have changed. */
   change: (changes: readonly CellChange[]) => void;
   /** `board.status` has changed. */
   status: (status: BoardStatus) => void;
@@ -123,7 +123,7 @@ export interface Board extends Disposable {
   readonly size: number;
   /** Number of pages; 0 until `ready`. */
   readonly pages: number;
-  /** How far the connection and the watched pages are. */
+  /** The progress of the connection and the watched pages. */
   readonly status: BoardStatus;
   /** The last right that the server granted, or "view" once the token has expired. */
   readonly right: Right | undefined;
@@ -133,7 +133,7 @@ export interface Board extends Disposable {
   readonly claims: OpenResult["claims"];
   /**
    * The user's own cells on the watched pages of a board with claims. Each has the time when its
-   * hold ends, in ms since 1970, or undefined if it has no end. Live: it changes as news arrive.
+   * hold ends, in ms since 1970, or undefined if it has no end. Live: it changes as news arrives.
    */
   readonly mine: ReadonlyMap<number, number | undefined>;
   /**
@@ -146,8 +146,8 @@ export interface Board extends Disposable {
   /** Name of the instance that this client is, or was last, connected to. */
   readonly instance: string | undefined;
   /**
-   * Number of connections that have the board open, on all instances, and a few seconds old.
-   * Undefined until `ready`, and if the instance is older than this number.
+   * Number of connections that have the board open, on all instances, a few seconds out of
+   * date. Undefined until `ready`, and if the instance is too old to report it.
    */
   readonly people: number | undefined;
   /** Number of changes that are not acknowledged yet. */
@@ -177,7 +177,8 @@ export interface Board extends Disposable {
    * delays a change.
    *
    * If the signal is aborted, a change that has not been sent is withdrawn, and the cell is reset.
-   * A change that is on its way may still take effect. With a signal it is a write of its own.
+   * A change that is on its way may still take effect. With a signal, the change is a write of
+   * its own.
    */
   set(cell: number, value: boolean, options?: Abortable): Promise<void>;
   /**
@@ -191,9 +192,9 @@ export interface Board extends Disposable {
     options?: SetAllOptions & Abortable,
   ): Promise<void>;
   /**
-   * Keeps the range up to date until it is stopped or the signal is aborted. It may end beyond the
-   * board, which may grow. `get` may also know other cells of its pages, but their changes are not
-   * reported.
+   * Keeps the range up to date until the watch is stopped or the signal is aborted. The range may
+   * end beyond the board, which may grow. `get` may also know other cells of the same pages, but
+   * their changes are not reported.
    */
   watch(range: CellRange, options?: Abortable): Watch;
   /** The counts of all pages; undefined until a `watchOverview` is ready. */

@@ -28,7 +28,7 @@ export interface KeptSession {
   mustWait(): MustWait;
 }
 
-/** Keeps waiting changes outside of the page: see `keepChanges`. */
+/** Stores waiting changes outside the page: see `keepChanges`. */
 export interface ChangeKeeper {
   /** Called by the library when a board begins a session. */
   begin(board: string, session: string): KeptSession;
@@ -43,13 +43,13 @@ export interface ChangeKeeper {
 /** Options of `connect`. */
 export interface ConnectOptions {
   /**
-   * Keeps changes that wait, so that they outlive a page that is reloaded, closed or crashes. Made
-   * by `keepChanges` of `socketscaler/client/keep`.
+   * Stores changes that wait, so that they are not lost if the page is reloaded, is closed or
+   * crashes. Made by `keepChanges` of `socketscaler/client/keep`.
    */
   readonly keep?: ChangeKeeper | undefined;
   /**
    * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Changes of
-   * others show up to two seconds late. The first change by this client opens a socket. So does a
+   * others show up to two seconds late. The first change by this client opens a socket. So do a
    * feed that is refused or slow, a token, a board with claims, and a fifth page. Default: `live`,
    * over a socket from the start.
    */

@@ -20,7 +20,7 @@ const CODES: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "cannot be reached: check the address and the network",
   ENETUNREACH: "cannot be reached: check the address and the network",
   ETIMEDOUT: "did not answer in time",
-  HPE_HEADER_OVERFLOW: "sent more headers than fit an answer",
+  HPE_HEADER_OVERFLOW: "sent headers that are too large",
 };
 
 interface GetOptions {

@@ -58,7 +58,7 @@ export const CHECKS: Readonly<Record<CheckId, Check>> = {
   catchUp: {
     title: "No catch-up on return",
     meaning:
-      "A client that returns is not given the present board. It shows an old or empty one until each box is clicked again.",
+      "A client that returns is not given the current board. It shows an old or empty one until each box is clicked again.",
     step: 4,
   },
   blind: {

@@ -72,15 +72,16 @@ const notObserved = (observed: string): Ruling => ({ verdict: "not observed", ob
 function onDivergence({ clicks, deaf, storedDifferently }: DivergenceSeen): Ruling {
   const [first] = deaf;
   if (first) {
-    const more = deaf.length > 1 ? `, and the same between ${countOf(deaf.length - 1, "more pair")} of instances` : "";
-    return failed(`None of ${clicks} clicks at ${first.from} reached the clients of ${first.to}${more}.`);
+    const more =
+      deaf.length > 1 ? `, and the same is true of ${countOf(deaf.length - 1, "more pair")} of instances` : "";
+    return failed(`None of the ${clicks} clicks at ${first.from} reached the clients of ${first.to}${more}.`);
   }
   if (storedDifferently > 0) {
     return failed(
-      `The instances store ${countOf(storedDifferently, "box", "boxes")} differently, after all was quiet.`,
+      `The instances still store ${countOf(storedDifferently, "box", "boxes")} differently after everything went quiet.`,
     );
   }
-  return passed("Clicks at each instance reached the clients of all others, and all store the same.");
+  return passed("Clicks at each instance reached the clients of all others, and all instances store the same board.");
 }
 
 /** Clicks of other scenes vanished, of which few were made at the same moment. */
@@ -89,7 +90,7 @@ function onVanished({ lost, vanished }: Observations): Ruling {
   if (together.verdict === "failed") return together;
   const are = vanished === 1 ? "is" : "are";
   return failed(
-    `${countOf(vanished, "click")} that the server acknowledged, or that clients showed, ${are} missing in the stored board.`,
+    `${countOf(vanished, "click")} that the server acknowledged, or that clients showed, ${are} missing from the stored board.`,
   );
 }
 
@@ -97,20 +98,20 @@ function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen): R
   if (lost > 0) {
     const how = acknowledged > 0 ? "acknowledged" : "shown to other clients";
     return failed(
-      `${lost} of ${countOf(confirmed, "click")} made at the same moment are missing in the stored board, although they were ${how}.`,
+      `${lost} of ${countOf(confirmed, "click")} made at the same moment are missing from the stored board, although they were ${how}.`,
     );
   }
   const ignored = clicks - confirmed - refused;
-  const limited = `${refused > 0 ? `${refused} were refused` : `${ignored} were ignored`}, which a limit may do`;
+  const limited = `the server ${refused > 0 ? `refused ${refused}` : `ignored ${ignored}`}, possibly because of a limit`;
   if (confirmed * 2 < clicks) return notObserved(`Of ${countOf(clicks, "click")} made at the same moment, ${limited}.`);
-  const all = `All of ${countOf(confirmed, "click")} that were confirmed are in the stored board`;
+  const all = `All ${countOf(confirmed, "confirmed click")} are in the stored board`;
   return passed(confirmed < clicks ? `${all}. Of ${clicks} made, ${limited}.` : `${all}.`);
 }
 
 function onOrder({ boxes, differing, unexplained, areInstances }: OrderSeen): Ruling {
   if (differing > 0) {
     return failed(
-      `Two clients set ${countOf(boxes, "box", "boxes")} at the same moment. Others received both clicks, and now show ${differing} of them differently.`,
+      `Two clients set ${countOf(boxes, "box", "boxes")} at the same moment. Other clients received both clicks on each box, but now show ${differing} of the boxes differently.`,
     );
   }
   if (unexplained > 0) {
@@ -120,28 +121,28 @@ function onOrder({ boxes, differing, unexplained, areInstances }: OrderSeen): Ru
   }
   const where = areInstances ? "at different instances" : "at one instance";
   return passed(
-    `Two clients ${where} set ${countOf(boxes, "box", "boxes")} at the same moment. All clients show the same.`,
+    `Two clients ${where} set ${countOf(boxes, "box", "boxes")} at the same moment. All clients show the same values.`,
   );
 }
 
 function onToggle({ tries, flipped }: ToggleSeen): Ruling {
   if (flipped === tries) {
     return failed(
-      `Two clients set a box to the same value. Afterwards it had the other one, ${flipped} times of ${tries}.`,
+      `Two clients set a box to the same value. In ${flipped} of ${tries} tries, it had the other value afterwards.`,
     );
   }
   if (flipped > 0)
-    return notObserved(`A box changed back ${flipped} times of ${tries}: somebody else may have clicked it.`);
+    return notObserved(`A box changed back in ${flipped} of ${tries} tries: somebody else may have clicked it.`);
   return passed(`Two clients set a box to the same value, ${tries} times. It kept that value.`);
 }
 
 /** That nothing was missed proves nothing: the bad moment may last microseconds. */
 function onJoin({ newcomers, clicks, lacking }: JoinSeen): Ruling {
   if (lacking > 0) {
-    return failed(`${lacking} of ${countOf(newcomers, "newcomer")} lack clicks that were made while they joined.`);
+    return failed(`${lacking} of ${countOf(newcomers, "newcomer")} missed clicks that were made while they joined.`);
   }
   return notObserved(
-    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. The bad moment may be too short to meet it.`,
+    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. The moment may have been too short to hit.`,
   );
 }
 
@@ -167,7 +168,7 @@ function onMissed(seen: MissedSeen | NotPlayed, strays: number): Ruling {
 }
 
 function onCatchUp({ clicks, lacking, isElsewhere }: CatchUpSeen): Ruling {
-  const where = isElsewhere ? " at another instance" : "";
+  const where = isElsewhere ? " through another instance" : "";
   if (lacking > 0) {
     return failed(
       `A client returned${where} with an empty screen and lacks ${lacking} of ${clicks} clicks made meanwhile.`,
@@ -190,7 +191,7 @@ function onBlind(seen: BlindSeen): Ruling {
   if (isOtherRefused || refused * 2 > clicks) {
     const whose = isOtherRefused ? "the click of another client" : `${refused} of them`;
     return notObserved(
-      `${busy}, the server refused ${whose}. It may limit each address, and all clients of the judge have the same.`,
+      `${busy}, the server refused ${whose}. It may limit each address, and all clients of the judge share one.`,
     );
   }
   const limited = refused > 0 ? ` The server refused ${refused} of them.` : "";
@@ -202,7 +203,9 @@ function onCrash({ messages, ending, isBack, damage }: CrashSeen): Ruling {
     return failed(`All clients lost their connections although they only clicked, during "${ending}".`);
   }
   if (ending !== undefined) {
-    const after = isBack ? "It took new clients a moment later" : "It took no new client for some seconds";
+    const after = isBack
+      ? "The server accepted new clients a moment later"
+      : "The server accepted no new client for some seconds";
     return failed(`After ${ending}, other clients lost their connections. ${after}.`);
   }
   if (damage !== undefined) return failed(`After ${countOf(messages, "hostile message")}, ${damage}.`);

@@ -46,7 +46,7 @@ export class Hearing {
   readonly writers: Guest[] = [];
   /** Every box that was clicked, or that a hostile message changed. */
   readonly touched = new Set<number>();
-  /** Clicks that were acknowledged or shown, and are missing in the stored board. */
+  /** Clicks that were acknowledged or shown, and are missing from the stored board. */
   vanished = 0;
   /** Clicks that are stored and never reached a client that was connected. */
   strays = 0;

@@ -15,9 +15,9 @@ const SIGNS: Readonly<Record<Verdict, string>> = { passed: "✓", failed: "✗",
 export function announcement(urls: readonly string[], isHostile: boolean): string {
   const lines = [
     `The judge clicks up to ${CELLS_TOUCHED_MAX} boxes at ${urls.join(", ")}, a few hundred times within 30 s,`,
-    `through up to ${CLIENTS_MAX} connections. It then gives them their old values, as far as it can.`,
+    `through up to ${CLIENTS_MAX} connections. It then gives the boxes their old values, as far as it can.`,
     ...(isHostile
-      ? ["With --hostile it also sends some small messages that are no clicks. A weak server may crash or lose boxes."]
+      ? ["With --hostile it also sends some small messages that are not clicks. A weak server may crash or lose boxes."]
       : []),
   ];
   return `${lines.join("\n")}\n`;
@@ -50,7 +50,7 @@ export function notesOn({ restored, foreign, seenMs, seconds }: JudgeResult): st
     restoredText(restored),
     ...(foreign > 0
       ? [
-          `Somebody else changed ${countOf(foreign, "time")} other boxes during the run, so findings may be theirs. Judge a copy that nobody else uses.`,
+          `Somebody else changed other boxes ${countOf(foreign, "time")} during the run, which may explain some findings. Judge a copy that nobody else uses.`,
         ]
       : []),
   ];

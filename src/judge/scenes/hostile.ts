@@ -1,5 +1,5 @@
 /*
- * Messages that are no clicks, a few at a time and all small. After each, an ordinary click of
+ * Messages that are not clicks, a few at a time and all small. After each, an ordinary click of
  * another client must arrive, and nobody else may lose the connection. At the end, the stored board
  * must be what it was.
  */
@@ -142,7 +142,7 @@ function messagesFor(size: number, cell: number): Message[] {
   return [
     { name: "null", content: null },
     { name: "a message without content", content: undefined },
-    { name: "a text", content: "checked" },
+    { name: "a string", content: "checked" },
     { name: "a number", content: 12 },
     { name: "an empty list", content: [] },
     { name: "an empty object", content: {} },
@@ -156,8 +156,8 @@ function messagesFor(size: number, cell: number): Message[] {
     value("the value null", null),
     value('the value "yes"', "yes"),
     value("a value that is an object", { checked: true }),
-    { name: `lists within each other, ${formatCount(DEPTH)} deep`, content: { index: nested, value: nested } },
-    { name: `a text of ${formatCount(TEXT_CHARACTERS)} characters`, content: "x".repeat(TEXT_CHARACTERS) },
-    { name: `${FLOOD} of them at once`, content: { index: -1, value: null }, times: FLOOD },
+    { name: `lists nested ${formatCount(DEPTH)} deep`, content: { index: nested, value: nested } },
+    { name: `a string of ${formatCount(TEXT_CHARACTERS)} characters`, content: "x".repeat(TEXT_CHARACTERS) },
+    { name: `${FLOOD} invalid messages at once`, content: { index: -1, value: null }, times: FLOOD },
   ];
 }

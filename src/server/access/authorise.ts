@@ -18,8 +18,8 @@ export interface Permit {
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: Readonly<Record<string, Right>>;
   /**
-   * When the permit expires, in milliseconds since 1970. Without it, it lasts as long as the
-   * socket.
+   * When the permit expires, in milliseconds since 1970. Without this, the permit lasts as
+   * long as the socket.
    */
   readonly expiresMs?: number;
   /**

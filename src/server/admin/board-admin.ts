@@ -19,7 +19,7 @@ const TAKEN_UP_MS = 8_000;
 
 /** Rules of a board that is added while instances run. */
 export interface BoardRules {
-  /** Its rule of claims, as in CLAIMS: `""` for claims without an end, `5m` or `lease:10s`. */
+  /** Its claim rule, as in CLAIMS: `""` for claims without an end, `5m` or `lease:10s`. */
   readonly claims?: string | undefined;
 }
 

@@ -48,8 +48,8 @@ export interface ForUser {
 }
 
 /**
- * The name under which the store knows a user. Undefined if none is named. Throws TypeError for a
- * user who is named by mistake, such as the user of a request that has none.
+ * The name under which the store knows a user. Undefined if none is named. Throws TypeError if
+ * `subject` or `visitor` is present without a value, as for a request without a user.
  */
 export function ownerOf(user: ForUser): string | undefined {
   for (const kind of ["subject", "visitor"] as const) {

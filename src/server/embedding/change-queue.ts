@@ -25,11 +25,11 @@ import type { HubUse } from "../pages/shared-hubs.js";
 export interface BoardChange {
   /** Name of the board. */
   readonly board: string;
-  /** The page, a block of 65,536 cells, that has all changed cells. */
+  /** The page, a block of 65,536 cells, that contains all changed cells. */
   readonly page: number;
   /**
-   * delta     one commit: the batch of all clients that wrote to the page at that moment
-   * snapshot  all changes since the last report, if the single commits are not known
+   * delta     one commit, which is the batch of all clients that wrote to the page at that moment
+   * snapshot  all changes since the last report, if the individual commits are not known
    */
   readonly kind: "delta" | "snapshot";
   /** The cells whose value differs from the last report, ascending. */

@@ -164,7 +164,7 @@ export class ServerBoard {
   }
 
   /**
-   * The claims in `range` (default: the whole board), ascending. Those of a hold that has ended are
+   * The claims in `range` (default: the whole board), ascending. Claims whose hold has ended are
    * left out.
    */
   claims(range: Partial<Region> = {}): Promise<BoardClaim[]> {
@@ -181,7 +181,7 @@ export class ServerBoard {
     return this.#act(cells, { kind: "extend", ms }, options);
   }
 
-  /** Makes these holds permanent: paid for. Rejects as `extend` does. */
+  /** Makes these holds permanent, for example after payment. Rejects as `extend` does. */
   confirm(cells: Iterable<number>, options: ForUser = {}): Promise<void> {
     return this.#act(cells, { kind: "confirm" }, options);
   }
@@ -192,8 +192,8 @@ export class ServerBoard {
   }
 
   /**
-   * Reports the cells whose holds have ended and were unchecked. Each is reported to one instance
-   * of the app, and to none if that instance dies at this moment.
+   * Reports the cells that were unchecked because their holds ended. Each is reported to one
+   * instance of the app, and to none if that instance dies at that moment.
    */
   onExpired(listener: (cells: readonly number[]) => void): () => void {
     const stop = this.#instance.onExpired(({ board, page }, offsets) => {

@@ -57,7 +57,7 @@ interface InstanceOptions {
 const ORIGIN_REFUSED =
   "a request from another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
 const LIMIT_REACHED =
-  "a limit was reached, and what exceeds it is refused. If the address is a proxy, list it in TRUSTED_PROXIES. " +
+  "a limit was reached, and everything beyond it is refused. If the address is a proxy, list it in TRUSTED_PROXIES. " +
   "If many people share it, raise the limit";
 
 export class Instance {

@@ -10,7 +10,7 @@ export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"] 
 /** The lowest level that is logged. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A log on standard output, one JSON object for each line. `level` is one of LOG_LEVELS. */
+/** A log on standard output, one JSON object per line. `level` is one of LOG_LEVELS. */
 export function createLog(level: LogLevel): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardOutput);
 }

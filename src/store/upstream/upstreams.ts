@@ -69,8 +69,8 @@ export class Upstreams {
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer?.();
-    this.#next?.close("the relay ends");
-    this.#link?.close("the relay ends");
+    this.#next?.close("the relay is shutting down");
+    this.#link?.close("the relay is shutting down");
   }
 
   #connect(): void {

@@ -80,8 +80,8 @@ function groupsFor({ ours, naive, servers }: LabView, chosen: number): Readonly<
   const isDown = [ours, naive].some((side) => side?.instances[chosen - 1]?.state === "down");
   const primary = servers.find(({ role }) => role === "primary");
   const replica = servers.find(({ role }) => role === "replica");
-  const instanceDown = state !== "up" && `instance ${chosen} does not run`;
-  const valkeyDown = primary?.state !== "up" && "Valkey does not run";
+  const instanceDown = state !== "up" && `instance ${chosen} is not running`;
+  const valkeyDown = primary?.state !== "up" && "Valkey is not running";
   const noReplica = !replica?.isLinked && "the replica is not connected to its primary";
   return {
     Clicks: [

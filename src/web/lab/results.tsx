@@ -74,7 +74,7 @@ function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost, gone }: Fin
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
   if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} never arrived` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
-  const since = sinceCureMs === undefined ? "" : ` (${inSeconds(sinceCureMs)} after its cause had ended)`;
+  const since = sinceCureMs === undefined ? "" : ` (${inSeconds(sinceCureMs)} after the cause was removed)`;
   return { tone: "good", text: `healed in ${inSeconds(healedMs)}${since}` };
 }
 

@@ -27,7 +27,7 @@ export interface Step {
 }
 
 const SCENES: readonly Pick<Step, "naive" | "order" | "button">[] = [
-  { naive: "island", order: { action: "click", target: 1 }, button: "Click a box at browser 1" },
+  { naive: "island", order: { action: "click", target: 1 }, button: "Click a box in browser 1" },
   { naive: "json-array", order: { action: "storm" }, button: "Let everybody click at the same moment" },
   { naive: "bitmap", order: { action: "join", target: 2 }, button: "Let browser 2 join during a click" },
   { naive: "bitmap", order: { action: "lose", target: 2 }, button: "Lose one message to instance 2" },

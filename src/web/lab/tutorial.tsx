@@ -91,7 +91,7 @@ function StepView({ step, isBusy, order }: StepProps) {
       {isPlayed && (
         <>
           <p role="status" data-testid="lab-guess">
-            {guess === step.right ? "Your answer was right." : "Your answer was another one. Watch both sides."}
+            {guess === step.right ? "Your answer was right." : "The right answer is a different one. Watch both sides."}
           </p>
           {step.after.map((block) => (
             <Prose key={block} block={block} />

@@ -29,7 +29,7 @@ describe("a board", () => {
     });
   }
 
-  test("an own change is let go after some seconds in which others are heard and its delta is not", async () => {
+  test("the user's own change is dropped after some seconds in which other deltas arrive and its own does not", async () => {
     const { clock, line, board } = scriptedClient();
     await line.up();
     await Promise.all([board.watch({ start: 0, end: 100 }).ready, settle()]);

@@ -101,7 +101,7 @@ describe("the token bucket", () => {
     assert.equal(bucket.take(1, 10_000), 100);
   });
 
-  test("over any time takes no more than burst plus rate, however it is asked, and rejects more the more is asked", () => {
+  test("never allows more than burst plus rate, and rejects more the more is requested", () => {
     let refusedBefore = -1;
     for (const callsPerSecond of [5, 10, 50, 200, 2_000]) {
       const bucket = new TokenBucket({ perSecond: 10, burst: 20 }, 0);

@@ -23,7 +23,7 @@ export interface SentinelAccess {
 }
 
 export interface Pem {
-  /** Certificates of the authorities to trust instead of the system's, as PEM. */
+  /** Certificates of the authorities to trust instead of Node's own, as PEM. */
   readonly ca?: string | undefined;
   /** The client certificate and its key, as PEM. */
   readonly cert?: string | undefined;

@@ -9,7 +9,9 @@ import { Wire } from "../../../../src/cli/lab/wire.js";
 import { until } from "../../../support/until.js";
 
 const SUBSCRIBE = "*2\r\n$9\r\nSUBSCRIBE\r\n$4\r\nnews\r\n";
-const news = (text: string) => `*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$${text.length}\r\n${text}\r\n`;
+const newsAs = (kind: string, text: string) =>
+  `${kind}3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$${text.length}\r\n${text}\r\n`;
+const news = (text: string) => newsAs("*", text);
 
 /** A server that says what the test says, a wire to it, and a client behind the wire. */
 async function wired(t: TestContext, ...heard: [channel: string, message: string, isLost: boolean][][]) {
@@ -38,6 +40,17 @@ async function wired(t: TestContext, ...heard: [channel: string, message: string
 }
 
 describe("a wire of the lab", () => {
+  test("loses a message of RESP3, behind the answer to HELLO", async (t) => {
+    const { wire, near, far, received } = await wired(t);
+    near.write(SUBSCRIBE);
+    await once(far, "data");
+    wire.loseNext((channel) => channel === "news");
+    const hello = "%2\r\n+server\r\n+valkey\r\n+proto\r\n:3\r\n_\r\n#t\r\n,1.5\r\n";
+    far.write(hello + newsAs(">", "one") + newsAs(">", "two"));
+    await until("the rest arrives", () => received().endsWith(newsAs(">", "two")));
+    assert.equal(received(), hello + newsAs(">", "two"));
+  });
+
   test("loses exactly the next message, however it is cut into packets", async (t) => {
     const heard: [string, string, boolean][] = [];
     const { wire, near, far, received } = await wired(t, heard);

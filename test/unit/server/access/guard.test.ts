@@ -40,7 +40,7 @@ describe("the guard", () => {
     assert.deepEqual(failures, ["h: TypeError: no", "h: never"]);
   });
 
-  test("gives up a hook that does not answer, and takes no notice of what it says later", async () => {
+  test("gives up on a hook that does not answer, and ignores its later answer", async () => {
     const { guard, failures, clock } = setUp();
     let late: (error: Error) => void = () => undefined;
     const asked = guard

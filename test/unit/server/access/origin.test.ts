@@ -86,7 +86,7 @@ describe("a page", () => {
     assert.equal(isTaken({ ...headers, "sec-fetch-site": "same-origin" }), true);
   });
 
-  test("of another site is known also where the browser sends no origin, as for a script tag", () => {
+  test("of another site is recognised even if the browser sends no origin, as for a script tag", () => {
     for (const site of ["cross-site", "same-site", "anything"]) {
       assert.equal(isTaken({ "sec-fetch-site": site }), false, site);
       assert.equal(isTaken({ "sec-fetch-site": site, origin: "https://evil.test" }), false, site);

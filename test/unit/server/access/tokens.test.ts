@@ -34,7 +34,7 @@ describe("a clock that differs from the issuer's", () => {
     [{ nbf: NOW_S + 60 }, "UNAUTHORIZED"],
     [{ exp: NOW_S - 60 }, "TOKEN_EXPIRED"],
   ] as const) {
-    test(`by a few seconds is borne, by more it is not: ${JSON.stringify(claims)}`, async () => {
+    test(`by a few seconds is tolerated, by more it is not: ${JSON.stringify(claims)}`, async () => {
       assert.equal(await codeOf(verify?.(await signed(claims))), outcome);
     });
   }
@@ -98,7 +98,7 @@ describe("published keys", () => {
     };
   }
 
-  test("are fetched again for a key that is not known, however short ago they were", async (t) => {
+  test("are fetched again for an unknown key, however recently they were fetched", async (t) => {
     const { verify, sign, fetched } = await issuerOf(t);
     assert.equal(await codeOf(verify(await sign("one", true))), "taken");
     assert.equal(await codeOf(verify(await sign("two", true))), "taken");

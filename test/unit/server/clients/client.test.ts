@@ -52,7 +52,7 @@ describe("requests that overtake each other while the store is unavailable", () 
     await store.commit({ board: "main", page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
   }
 
-  test("a second watch of some of the same pages goes on when the first is refused, and only its pages are watched", async () => {
+  test("a second watch of some of the same pages continues when the first is refused, and only its pages are watched", async () => {
     const { clock, store, instance } = setUp();
     const { client, frames } = await join(instance);
     store.available = false;
@@ -74,7 +74,7 @@ describe("requests that overtake each other while the store is unavailable", () 
     instance.close();
   });
 
-  test("both are refused when the store stays unavailable, and a third later is served", async () => {
+  test("both are refused when the store stays unavailable, and a later third is served", async () => {
     const { clock, store, instance } = setUp();
     const { client, frames } = await join(instance);
     store.available = false;
@@ -159,7 +159,7 @@ describe("a client", () => {
     instance.close();
   });
 
-  test("that reads nothing while 200 pages change at once is sent no more, and has all of it when it reads again", async () => {
+  test("that reads nothing while 200 pages change at once is sent nothing more, and gets everything when it reads again", async () => {
     const pages = Array.from({ length: 200 }, (_, page) => page);
     const { clock, store, instance } = setUp({ pages: pages.length });
     const replicas = pages.map((page) => new Replica(page, PAGE_CELLS));

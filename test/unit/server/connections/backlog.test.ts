@@ -31,7 +31,7 @@ function setUp(name: "websocket" | "polling") {
 }
 
 describe("a backlog", () => {
-  test("is high from half of the bound on, and calls for an end past it", () => {
+  test("is high from half of its bound on, and asks to end the connection past the whole bound", () => {
     const { backlog, send, overflows } = setUp("websocket");
     send(3);
     assert.ok(backlog.bytes >= 3 * PACKET_BYTES && !backlog.isHigh);

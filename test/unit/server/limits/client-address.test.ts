@@ -145,7 +145,7 @@ describe("the address that counts", () => {
     assert.equal(both("6.6.6.6", "for=198.51.100.1"), "10.0.0.1");
   });
 
-  test("is the client's or the proxy's whatever a header holds, and soon", () => {
+  test("is the client's or the proxy's whatever a header holds, and is found quickly", () => {
     const text = fc.string({
       unit: fc.constantFrom(...'[]:.,;="\\ 1af_%'.split(""), "for=", "198.51.100.1"),
       maxLength: 60,

@@ -21,7 +21,7 @@ test("each address has a window of its own, which begins with its first request"
   assert.deepEqual(await limits.count("two"), { hits: 2, leftMs: 20_000 });
 });
 
-test("while the store is unavailable or silent each instance counts alone, and only the first request waits, a moment", async () => {
+test("while the store is unavailable or silent, each instance counts alone, and only the first request waits briefly", async () => {
   const clock = new VirtualClock();
   const failures: unknown[] = [];
   const answers = (hits: number) => async (): Promise<Hits> => ({ hits, leftMs: 1 });

@@ -98,7 +98,7 @@ describe("the overview", () => {
     assert.equal(one?.recipient.frames.at(-1), other?.recipient.frames.at(-1));
   });
 
-  test("finds pages of which a report was lost, all within 20 s for a billion cells", async () => {
+  test("finds pages whose report was lost, all within 20 s for a billion cells", async () => {
     const { clock, commit, join, assertLevel } = setUp();
     const { recipient } = await join();
     for (const page of [0, 999, 1_000, 7_777, 15_258]) await commit(page, [[1, 1]], false);
@@ -106,7 +106,7 @@ describe("the overview", () => {
     assertLevel(recipient);
   });
 
-  test("finds what was lost where something was going on within 4 s, also on a board of a billion", async () => {
+  test("finds a lost report of a busy page within 4 s, even on a board of a billion", async () => {
     const { clock, store, commit, join, assertLevel } = setUp();
     const { recipient } = await join();
     for (let cell = 0; cell < 20; cell++) for (const page of [9_000, 15_258]) await commit(page, [[cell, 1]]);
@@ -121,7 +121,7 @@ describe("the overview", () => {
     assert.deepEqual([recipient.counts[9_000], recipient.counts[15_258]], [21, 18]);
   });
 
-  test("finds a page that lost the end of its history, also where its versions come again", async () => {
+  test("finds a page that lost the end of its history, even if its versions are used again", async () => {
     const { clock, store, commit, join, assertLevel } = setUp(1_000_000);
     const { recipient } = await join();
     for (let cell = 0; cell < 5; cell++) await commit(7, [[cell, 1]]);

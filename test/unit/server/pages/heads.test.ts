@@ -105,7 +105,7 @@ describe("heads", () => {
     assert.ok(busy > idle, `the busy page ${busy} times, the idle one ${idle} times`);
   });
 
-  test("are asked for once for position, frozen cells and count, which all three are mended by one answer", async () => {
+  test("are requested once for position, frozen cells and count, and one answer repairs all three", async () => {
     const { clock, store, overviews, recipient, frames, watch, commit } = setUp(CountingStore);
     const hub = await watch(3);
     await overviews.use(BOARD).hub.watch(recipient);

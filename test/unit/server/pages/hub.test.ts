@@ -142,7 +142,7 @@ describe("the hub", () => {
     assertLevel(recipient);
   });
 
-  test("a watch that was overtaken fails alone when its question fails: the later one joins, from its own position", async () => {
+  test("a watch that was overtaken fails alone when its request fails: the later one joins, from its own position", async () => {
     const { clock, store, hub, commit, assertLevel } = setUp();
     for (const cell of [1, 2, 3]) await commit([cell, 1]);
     await clock.pass(100);
@@ -253,7 +253,7 @@ describe("the hub", () => {
     assertLevel(slow);
   });
 
-  test("catches up who stalls for a minute in the midst of joining, and who comes back after longer, from where it was", async () => {
+  test("catches up a client that stalls for a minute while it joins, and one that returns after longer, from where it was", async () => {
     for (const stalledMs of [59_000, 120_000]) {
       const { clock, commit, hub, assertLevel } = setUp(1, 20);
       for (let cell = 0; cell < 5; cell++) await commit([cell, 1]);

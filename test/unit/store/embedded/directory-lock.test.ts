@@ -128,7 +128,7 @@ for (const [length, where] of [
   });
 }
 
-test("a lock whose file was deleted is made anew, but not while its owner is there", async (t) => {
+test("a lock whose file was deleted is created again, but not while its owner is there", async (t) => {
   const directory = temporaryFolder(t);
   const lock = await lockDirectory(directory);
   for (const name of readdirSync(join(directory, "lock"))) rmSync(join(directory, "lock", name));

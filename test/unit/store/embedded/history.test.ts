@@ -51,7 +51,7 @@ function setUp() {
   return { read, ask: (fromMs: number, toMs: number) => history.read(page, present, { fromMs, toMs }) };
 }
 
-test("a question costs what its answer holds, and a keyframe's way, out of 20,000 records, however long ago it asks for", async () => {
+test("a request reads the records of its answer and those since a keyframe, out of 20,000, however long ago it asks for", async () => {
   const { read, ask } = setUp();
   const wayMost = KEYFRAME_BYTES / recordedBytes("000") + 3 * 128;
   for (const [fromMs, toMs, version] of [

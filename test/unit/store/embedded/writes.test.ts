@@ -6,7 +6,7 @@ import { temporaryFolder } from "../../../support/folder.js";
 
 const MDB_PANIC = -30_795;
 
-test("if LMDB begins no transaction any more, nobody waits for it, and nothing is tried again", async (t) => {
+test("if LMDB no longer begins transactions, nobody waits for it, and nothing is tried again", async (t) => {
   const said: string[] = [];
   let tell: (status: number) => unknown = () => undefined;
   const env = {

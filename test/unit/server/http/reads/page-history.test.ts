@@ -6,7 +6,7 @@ import type { PageHistory } from "../../../../../src/store/history.js";
 import { temporaryFolder } from "../../../../support/folder.js";
 import { startInstance } from "../../../../support/instances.js";
 
-test("questions about the past are answered one after another, up to a number of them, and a failed one holds up no other", async (t) => {
+test("requests for the past are answered one after another, up to a limit, and a failed one holds up no other", async (t) => {
   const instance = await startInstance({ DATA_DIR: temporaryFolder(t), HISTORY: "1h", BOARDS: "main=100" });
   t.after(() => instance.stop());
   const { store } = instance;

@@ -180,7 +180,7 @@ describe("changes sent to teaching clients", () => {
     instance.close();
   });
 
-  test("small changes without end are paced as well, and who left is sent no more", async () => {
+  test("endless small changes are paced as well, and a client that left is sent nothing more", async () => {
     const { clock, join, set, instance } = await following(CELLS);
     const [deaf, leaving, quick] = [await join(), await join(), await join()];
     await clock.pass(100);
@@ -210,7 +210,7 @@ describe("changes sent to teaching clients", () => {
     instance.close();
   });
 
-  test("whatever changes and however each client reads, all end at the state, also who read it in the midst", async () => {
+  test("whatever changes and however each client reads, all end at the state, even those that read it midway", async () => {
     for (let seed = 1; seed <= 15; seed++) {
       const { clock, join, replaceAll, set, state, instance } = await following(2_000);
       const random = mulberry(seed);
