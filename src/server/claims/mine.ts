@@ -32,6 +32,8 @@ export class Mine {
 
   /** Sends a watcher of the page its cells, now and whenever they change, until it leaves. */
   async join(hub: Hub, owner: string, recipient: Recipient): Promise<void> {
+    // It has left before it was a member, and would never leave again.
+    if (!hub.isWatchedBy(recipient)) return;
     const watched = this.#watched.get(hub) ?? this.#open(hub);
     watched.watchers.set(recipient, owner);
     await watched.owners.ready;

@@ -93,6 +93,10 @@ export class Hub {
     return this.#watching.size;
   }
 
+  isWatchedBy(recipient: Recipient): boolean {
+    return this.#watching.has(recipient);
+  }
+
   get laggingCount(): number {
     return this.#lagging.size;
   }

@@ -19,7 +19,7 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 const PAGE = { board: "seats", page: 0 };
 const ann = ownerName("subject", "ann");
 
-test("watchers are told all that is theirs when the claims are read again, without what ended meanwhile", async () => {
+function setUp() {
   const clock = new VirtualClock();
   const store = new ModelStore(clock, 100, parseClaims("seats"));
   const failed = (error: unknown) => assert.fail(String(error));
@@ -39,6 +39,11 @@ test("watchers are told all that is theirs when the claims are read again, witho
     const write = { session: "", seq: 1, changes: packChanges([[cell, value]]), owner: ann };
     return store.commit(PAGE, { tag: newTag(), writes: [write] });
   };
+  return { clock, store, follower, hub, mine, told, recipient, set };
+}
+
+test("watchers are told all that is theirs when the claims are read again, without what ended meanwhile", async () => {
+  const { clock, store, follower, hub, mine, told, recipient, set } = setUp();
   await clock.pass(0);
   await set(3, 1);
   void hub.watch(recipient, GENESIS);
@@ -56,6 +61,23 @@ test("watchers are told all that is theirs when the claims are read again, witho
   void set(7, 0);
   await clock.pass(1_000);
   assert.deepEqual(told, [{ cells: [[3, null]] }]);
+  mine.close();
+  hub.close();
+});
+
+test("a watcher that leaves while it joins leaves nothing behind", async () => {
+  const { clock, store, hub, mine, recipient } = setUp();
+  const joined = hub.watch(recipient, GENESIS).then(() => mine.join(hub, ann, recipient));
+  hub.unwatch(recipient);
+  let reads = 0;
+  const claims = store.claims.bind(store);
+  store.claims = (page) => {
+    reads++;
+    return claims(page);
+  };
+  await clock.pass(10);
+  await joined;
+  assert.equal(reads, 0, "the claims would be followed for nobody");
   mine.close();
   hub.close();
 });
