@@ -17,6 +17,18 @@ export class Delays {
     this.#counts[tenth] = (this.#counts[tenth] ?? 0) + 1;
   }
 
+  /** Pairs of a tenth and its count, for another process. */
+  get counts(): [tenth: number, count: number][] {
+    return Array.from(this.#counts.entries()).filter(([, count]) => count > 0);
+  }
+
+  add(counts: readonly (readonly [tenth: number, count: number])[]): void {
+    for (const [tenth, count] of counts) {
+      this.#counts[tenth] = (this.#counts[tenth] ?? 0) + count;
+      this.#count += count;
+    }
+  }
+
   /** Milliseconds; NaN if nothing was recorded. `part` from 0 to 100. */
   percentile(part: number): number {
     let left = Math.ceil((this.#count * part) / 100);

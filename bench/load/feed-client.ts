@@ -9,6 +9,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import { decodeSnapshot } from "../../src/protocol/codec.js";
 import { decodeDown } from "../../src/protocol/lane.js";
+import type { Changed } from "./system.js";
 import { WatchedBoard } from "./watched-board.js";
 
 const AGAIN_MS = 1_000;
@@ -25,18 +26,19 @@ export class FeedClient {
   /** Of sockets before the present one. */
   #bytesBefore = 0;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  readonly #board = new WatchedBoard([0], undefined);
+  readonly #board: WatchedBoard;
   readonly #page: string;
   readonly #headers = { "x-forwarded-for": addressOf(viewers++) };
   #isClosed = false;
 
-  private constructor(url: string) {
+  private constructor(url: string, changed: Changed | undefined) {
     this.#page = `${url}/boards/main/pages/0`;
+    this.#board = new WatchedBoard([0], changed);
   }
 
   /** Views the first page of board `main`. */
-  static async open(url: string, cells: number): Promise<FeedClient> {
-    const self = new FeedClient(url);
+  static async open(url: string, cells: number, changed?: Changed): Promise<FeedClient> {
+    const self = new FeedClient(url, changed);
     let answer = await self.#get(self.#page);
     for (let tries = 1; answer.response.statusCode === TOO_MANY_REQUESTS && tries < OPEN_TRIES; tries++) {
       await pause(AGAIN_MS);

@@ -2,19 +2,20 @@
  * Question: what does a crowd cost an instance behind a cache, if it reads one page, or views it by
  * the feed?
  *
- * nginx is the real one, with the file of deploy/. The viewers are clients of the library. Each
- * notes when it shows a click.
+ * nginx is the real one, with the file of deploy/. Each viewer notes when it shows a click.
  */
 
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { readPage } from "../../../src/bench/deployment.js";
-import { getBit } from "../../../src/board/bitmap.js";
-import { type Client, connect } from "../../../src/client/index.js";
+import { sharedNow } from "../../../src/bench/probes.js";
+import { connect } from "../../../src/client/index.js";
 import { startBalancer } from "../../../test/support/balancers.js";
 import type { RequestCounts } from "../../load/counted-instance.js";
 import { Delays } from "../../load/delays.js";
+import type { Clicks, FeedCrowdOptions, FeedCrowdReport } from "../../load/feed-crowd.js";
 import { NO_LIMITS } from "../../load/ours.js";
 import { atLeast, atMost, type Scenario } from "../../load/outcome.js";
 import { cpuSeconds, startChild, startValkey } from "../../load/processes.js";
@@ -25,9 +26,11 @@ const QUICK_CROWD = 200;
 const WRITES_PER_SECOND = 50;
 const GRID_MS = 1_000;
 const LATE_MS = 600;
-/** So many viewers connect at the same time. */
-const AT_ONCE = 50;
-const SETTLE_MS_MAX = 5_000;
+/** One viewer in so many is a client of the library. The others make the same requests with less CPU. */
+const LIBRARY_PART = 10;
+/** A crowd in one process would wait for its own CPU. */
+const PROCESSES = 2;
+const SETTLE_MS = 5_000;
 
 export const crowdCache: Scenario = {
   name: "crowd-cache",
@@ -66,27 +69,35 @@ export const crowdCache: Scenario = {
       const readers = await during(readAll(`${url}/boards/main/pages/0`, crowd, seconds));
       tell(`${crowd} readers: ${readers.pages.toFixed(2)} requests a second at the instance`);
 
-      const crowded = await Viewers.connect(url, crowd);
-      ends.push(() => crowded.close());
+      const crowds = await Promise.all(
+        [true, ...Array.from({ length: PROCESSES }, () => false)].map((isLibrary) => {
+          const viewers = isLibrary ? crowd / LIBRARY_PART : (crowd - crowd / LIBRARY_PART) / PROCESSES;
+          return FeedCrowd.start({ url, cells: CELLS, viewers, isLibrary });
+        }),
+      );
+      ends.push(() => {
+        for (const each of crowds) each.close();
+      });
       const writer = connect(direct);
       ends.push(() => writer.close());
       const board = writer.board("main");
       await board.ready;
-      const clicks = new Map<number, number>();
-      crowded.watchFor(clicks);
+      const gapMs = 1_000 / WRITES_PER_SECOND;
+      const from = sharedNow();
+      for (const each of crowds) each.watchFor({ from, gapMs });
       const written = async () => {
-        const startMs = performance.now();
         for (let cell = 0; cell < seconds * WRITES_PER_SECOND; cell++) {
-          await pause(Math.max(0, startMs + (cell * 1_000) / WRITES_PER_SECOND - performance.now()));
-          clicks.set(cell, performance.now());
+          await pause(Math.max(0, from + cell * gapMs - sharedNow()));
           void board.set(cell, true);
         }
       };
       const viewers = await during(written());
-      await crowded.settled();
+      await pause(SETTLE_MS);
       const { bits } = await readPage(direct, "main", 0);
-      const equal = crowded.equalTo(bits);
-      const { delays } = crowded;
+      const delays = new Delays();
+      const reports = await Promise.all(crowds.map((each) => each.report(bits)));
+      for (const report of reports) delays.add(report.delays);
+      const equal = reports.reduce((sum, report) => sum + report.equal, 0);
       const p99 = delays.percentile(99);
       tell(`${crowd} viewers: ${viewers.feed.toFixed(2)} requests a second, ${equal} equal, p99 ${p99} ms`);
 
@@ -104,7 +115,7 @@ export const crowdCache: Scenario = {
       return {
         method:
           `nginx with deploy/nginx.conf, one instance and Valkey. Each of ${crowd} readers reads one page a second, for ${seconds} s. ` +
-          `Then ${crowd} clients of the library view the page through the feed, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
+          `Then ${crowd} clients view the page through the feed from ${PROCESSES + 1} processes, ${crowd / LIBRARY_PART} of them with the library, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
           "A delay is the time from a click to the moment when a viewer shows it, over all viewers and clicks.",
         columns: {
           system: "crowd",
@@ -155,53 +166,29 @@ async function readAll(page: string, readers: number, seconds: number): Promise<
   agent.destroy();
 }
 
-class Viewers {
-  readonly delays = new Delays();
-  readonly #clients: readonly Client[];
+/** Viewers in a process of their own. */
+class FeedCrowd {
+  readonly #child: ChildProcess;
 
-  private constructor(clients: readonly Client[]) {
-    this.#clients = clients;
+  private constructor(child: ChildProcess) {
+    this.#child = child;
   }
 
-  static async connect(url: string, count: number): Promise<Viewers> {
-    const clients: Client[] = [];
-    for (let at = 0; at < count; at += AT_ONCE) {
-      const some = Array.from({ length: Math.min(AT_ONCE, count - at) }, () => connect(url, { view: "feed" }));
-      clients.push(...some);
-      await Promise.all(some.map((client) => client.board("main").watch({ start: 0, end: CELLS }).ready));
-    }
-    return new Viewers(clients);
+  static async start(options: FeedCrowdOptions): Promise<FeedCrowd> {
+    return new FeedCrowd(await startChild("../../load/feed-crowd.ts", import.meta.url, JSON.stringify(options)));
   }
 
-  /** `clicks` has the time of each. */
-  watchFor(clicks: ReadonlyMap<number, number>): void {
-    for (const client of this.#clients) {
-      client.board("main").on("change", (changes) => {
-        const nowMs = performance.now();
-        for (const { cell } of changes) {
-          const clickMs = clicks.get(cell);
-          if (clickMs !== undefined) this.delays.record(nowMs - clickMs);
-        }
-      });
-    }
+  watchFor(clicks: Clicks): void {
+    this.#child.send(clicks);
   }
 
-  /** Waits until all show the same, for a while. */
-  async settled(): Promise<void> {
-    const startMs = performance.now();
-    const counts = () => new Set(this.#clients.map((client) => client.board("main").checked));
-    do await pause(GRID_MS);
-    while (counts().size > 1 && performance.now() - startMs < SETTLE_MS_MAX);
-  }
-
-  equalTo(bits: Uint8Array): number {
-    return this.#clients.filter((client) => {
-      const shown = client.board("main").bitsOf(0);
-      return shown !== undefined && bits.every((byte, at) => shown[at] === byte) && getBit(shown, 0) === 1;
-    }).length;
+  async report(bits: Uint8Array): Promise<FeedCrowdReport> {
+    this.#child.send({ bits: Buffer.from(bits).toString("base64") });
+    const [report] = await once(this.#child, "message");
+    return report as FeedCrowdReport;
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    this.#child.kill();
   }
 }

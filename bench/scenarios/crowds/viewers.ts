@@ -2,9 +2,8 @@
  * Question: what does one viewer cost the process that serves it, for each way of watching, if the
  * page changes once a second?
  *
- * All crowds view the same page of one deployment at the same time, each from a process of its own.
- * A client at the origin writes. Bare `ws` sends as many frames of the same size to as many
- * sockets.
+ * All crowds view the same page of one deployment, each at a server of its own. A client at the
+ * origin writes. Bare `ws` sends as many frames of the same size to as many sockets.
  */
 
 import { readFileSync } from "node:fs";
@@ -18,7 +17,7 @@ import { FeedClient } from "../../load/feed-client.js";
 import { BARE_WS, type Floor, FRAME_HEADER_BYTES, startFloor } from "../../load/floors.js";
 import { LaneClient } from "../../load/lane-client.js";
 import { oursOn, relaysOf } from "../../load/ours.js";
-import { atMost, type Scenario } from "../../load/outcome.js";
+import { atMost, median, type Scenario } from "../../load/outcome.js";
 import { installPeers, peer } from "../../load/peers.js";
 import { cpuSeconds, type Running, startSystem, usage } from "../../load/processes.js";
 import { startOrigin } from "../../load/relayed.js";
@@ -32,6 +31,7 @@ const RATIO = 1.3;
 const FIRST = 100;
 const AT_ONCE = 50;
 const WARM_RATE = 20;
+const ROUNDS = 3;
 /** Of a frame with one click: header, kind, steps, tag and the cell. */
 const FRAME_BYTES = 13;
 const THROUGH_NGINX = "feed through nginx: nginx";
@@ -61,17 +61,8 @@ export const viewers: Scenario = {
         ends.push(() => crowd.close());
         crowds.push(crowd);
         await crowd.open(count);
+        return crowd;
       };
-      const byLane: View = (url) => LaneClient.open(url, [0]);
-      const byFeed: View = (url) => FeedClient.open(url, CELLS);
-      await open("lane of an instance", await instance(), byLane);
-      await open("lane of a relay", await start(relaysOf(origin.url)), byLane);
-      await open("feed of an instance", await instance(), byFeed);
-      const cached = await instance();
-      const nginx = await startBalancer({ after: (end) => ends.push(end) }, "nginx", [
-        Number(new URL(cached.url).port),
-      ]);
-      await open(THROUGH_NGINX, { url: nginx, pid: childNamed("nginx") }, byFeed);
       const writer = await LaneClient.open(origin.url, [0]);
       ends.push(() => writer.close());
       let cell = 0;
@@ -80,18 +71,44 @@ export const viewers: Scenario = {
         writer.set(cell, true);
         last.set(cell++, true);
       };
+      const measure = async (starts: readonly (() => Measured)[]) => {
+        const measures = starts.map((started) => started());
+        await pace(1, seconds * 1_000, write);
+        return measures.map((measured) => measured(count, seconds));
+      };
+
+      // Sockets first: the requests of the feed would take the caches of the CPU from them.
+      const byLane: View = (url) => LaneClient.open(url, [0]);
+      const lanes = [
+        await open("lane of an instance", await instance(), byLane),
+        await open("lane of a relay", await start(relaysOf(origin.url)), byLane),
+      ];
       await pace(WARM_RATE, warmSeconds * 1_000, write);
       const stream = { bytes: FRAME_BYTES - FRAME_HEADER_BYTES, framesPerSecond: 1 };
       const floor = await startFloor(BARE_WS, count, stream, [process.execPath, ...peer("ws-floor.ts")]);
       ends.push(() => floor.stop());
       await pause(warmSeconds * 1_000);
-      const measures = [
-        measureFloor(floor),
-        ...crowds.map((crowd) => crowd.measure()),
-        measureProcess("feed through nginx: its instance", cached.pid),
-      ];
-      await pace(1, seconds * 1_000, write);
-      const rows = measures.map((measured) => measured(count, seconds));
+      const rounds: Cost[][] = [];
+      for (let round = 0; round < (isQuick ? 1 : ROUNDS); round++) {
+        rounds.push(await measure([() => measureFloor(floor), ...lanes.map((lane) => () => lane.measure())]));
+      }
+      const cpuOf = (at: number) => rounds.map((round) => round[at]?.cpu ?? Number.NaN);
+      const sockets = (rounds[0] ?? []).map((row, at) => ({ ...row, cpu: median(cpuOf(at)) }));
+
+      const byFeed: View = (url) => FeedClient.open(url, CELLS);
+      const direct = await open("feed of an instance", await instance(), byFeed);
+      const cached = await instance();
+      const nginx = await startBalancer({ after: (end) => ends.push(end) }, "nginx", [
+        Number(new URL(cached.url).port),
+      ]);
+      const shared = await open(THROUGH_NGINX, { url: nginx, pid: childNamed("nginx") }, byFeed);
+      await pace(WARM_RATE, warmSeconds * 1_000, write);
+      const feeds = await measure([
+        () => direct.measure(),
+        () => shared.measure(),
+        () => measureProcess("feed through nginx: its instance", cached.pid),
+      ]);
+      const rows = [...sockets, ...feeds];
       for (const { system, cpu, bytes } of rows)
         tell(`${system}: ${cpu.toFixed(1)} µs and ${bytes?.toFixed(1) ?? "-"} bytes a second`);
       const [bare, , relay] = rows;
@@ -103,7 +120,8 @@ export const viewers: Scenario = {
       }
       return {
         method:
-          `${count} viewers for each way, all at the same time, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
+          `${count} viewers for each way, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
+          `The ways with sockets run at the same time, ${ROUNDS} times (medians), and then those of the feed beside them. ` +
           "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
         columns: {
           system: "way",
