@@ -55,6 +55,8 @@ const WEIGHT = { frame: 100, other: 10 };
 const BUFFER_MAX = 500;
 /** Longer than a client that lives may take to answer: the longest stall, and a delay each way. */
 const BEAT_EVERY_MS = 700;
+/** A beat that no message has taken along goes by itself. */
+const BEAT_ALONE_MS = 50;
 /** How long an instance may take to find out who the client is. */
 const IDENTIFY_MS_MAX = 20;
 
@@ -111,9 +113,11 @@ export class SimulatedLane {
     this.link = new LaneLink(clientWire, { clock, listener, getToken: undefined });
     this.#forget = host.onDeath(() => this.cut());
     this.#stopBeats = every(running.clock, BEAT_EVERY_MS, () => {
-      if (this.#connection.beat()) return;
-      witness.disowned();
-      this.cut();
+      if (this.#connection.beat()) running.clock.after(BEAT_ALONE_MS, () => this.#connection.beatAlone());
+      else {
+        witness.disowned();
+        this.cut();
+      }
     });
   }
 
@@ -143,13 +147,14 @@ export class SimulatedLane {
       get waiting() {
         return down.waiting;
       },
-      send: (message) => {
+      send: (message, next) => {
         const frame = this.#frame;
         if (frame) witness.encoded(frame, message);
         const deliver = () => this.link.receive(message.bytes);
         const weight = frame && frame.kind !== "mine" ? WEIGHT.frame : WEIGHT.other;
         if (frame) down.send(() => witness.delivered(frame, deliver), weight);
         else down.send(deliver, weight);
+        if (next) down.send(() => this.link.receive(next.bytes), WEIGHT.other);
       },
       close: () => down.send(() => this.cut()),
       cut: () => {

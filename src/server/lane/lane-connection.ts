@@ -35,7 +35,8 @@ import { deltaMessage, Message, messageOf, noticeMessage } from "./message.js";
 export interface Wire {
   /** Bytes that wait in this process to be sent. */
   readonly waiting: number;
-  send(message: Message): void;
+  /** With `next`, both go out in one write. */
+  send(message: Message, next?: Message): void;
   /** Closes in order. */
   close(): void;
   /** Drops what waits. */
@@ -79,6 +80,8 @@ export class LaneConnection implements Recipient {
   /** Acknowledgements of this turn, by board. */
   #acks: Map<number, Ack[]> | undefined;
   #isHeard = true;
+  /** Whether a beat is due that has not been sent. */
+  #owesBeat = false;
   #isEnding = false;
   #isGone = false;
 
@@ -105,12 +108,18 @@ export class LaneConnection implements Recipient {
     else this.#greet(message);
   }
 
-  /** Sends the client a beat. False if nothing came from it since the last. */
+  /** A beat is due, and the next message takes it along. False if nothing came since the last. */
   beat(): boolean {
-    const isHeard = this.#isHeard;
+    this.#owesBeat = this.#isHeard;
     this.#isHeard = false;
-    if (isHeard) this.#send(BEAT);
-    return isHeard;
+    return this.#owesBeat;
+  }
+
+  /** Sends the beat, if no message has taken it along. */
+  beatAlone(): void {
+    if (!this.#owesBeat) return;
+    this.#owesBeat = false;
+    this.#send(BEAT);
   }
 
   get address(): string {
@@ -272,7 +281,11 @@ export class LaneConnection implements Recipient {
   #send(message: Message): void {
     if (this.#isGone) return;
     const { instance, bufferBytesMax } = this.#context;
-    this.wire.send(message);
+    if (this.#owesBeat) {
+      this.#owesBeat = false;
+      this.wire.send(message, BEAT);
+      instance.metrics.sent(BEAT.bytes.length);
+    } else this.wire.send(message);
     instance.metrics.sent(message.bytes.length);
     if (this.wire.waiting <= bufferBytesMax) return;
     // Its end comes later, and must be counted once.

@@ -83,8 +83,15 @@ export class LaneSocket implements Wire, Metered {
     return this.#tcp.writableLength;
   }
 
-  send({ frame }: Message): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#tcp.write(frame);
+  send({ frame }: Message, next?: Message): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!next) this.#tcp.write(frame);
+    else {
+      this.#tcp.cork();
+      this.#tcp.write(frame);
+      this.#tcp.write(next.frame);
+      this.#tcp.uncork();
+    }
   }
 
   close(): void {

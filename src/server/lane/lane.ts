@@ -37,6 +37,8 @@ export interface LaneOptions {
 
 /** Beats go to a part of the connections at a time. */
 const BEAT_PARTS = 20;
+/** A beat waits this many parts for a message that takes it along, which saves a write. */
+const ALONG_PARTS = 3;
 
 export class Lane {
   readonly #instance: Instance;
@@ -84,6 +86,8 @@ export class Lane {
     });
     let part = 0;
     this.#timer = setInterval(() => {
+      for (const connection of this.#parts[(part + BEAT_PARTS - ALONG_PARTS) % BEAT_PARTS] ?? [])
+        connection.beatAlone();
       this.#beat(part++ % BEAT_PARTS);
       this.#cutSilent();
     }, BEAT_MS / BEAT_PARTS);

@@ -49,7 +49,10 @@ class TestClient {
       get waiting() {
         return isWaiting();
       },
-      send: (message: Message) => this.#hear(message),
+      send: (message: Message, next?: Message) => {
+        this.#hear(message);
+        if (next) this.#hear(next);
+      },
       close: () => this.ends.push("close"),
       cut: () => this.ends.push("cut"),
     };
@@ -540,16 +543,33 @@ describe("the end of a connection of the lane", () => {
   test("comes for a client that answers no beat", async () => {
     const { instance, join } = setUp();
     const client = await join(0);
-    assert.equal(client.connection.beat(), true);
+    const beat = () => {
+      const isHeard = client.connection.beat();
+      client.connection.beatAlone();
+      return isHeard;
+    };
+    assert.equal(beat(), true);
     assert.deepEqual(client.kinds(), ["beat"]);
     client.send(encodeBeat());
     assert.deepEqual(client.kinds(), [], "an answer is not answered");
-    assert.equal(client.connection.beat(), true);
-    assert.equal(client.connection.beat(), false, "nothing came since the last");
+    assert.equal(beat(), true);
+    assert.equal(beat(), false, "nothing came since the last");
     assert.deepEqual(client.kinds(), ["beat"]);
     // Any message shows that the client lives.
     client.send(encodeRequest(3, "unwatch", { handle: 0, pages: [0] }));
     assert.equal(client.connection.beat(), true);
+    instance.close();
+  });
+
+  test("the next message takes a beat along, once", async () => {
+    const { instance, join } = setUp();
+    const client = await join(0);
+    assert.equal(client.connection.beat(), true);
+    assert.deepEqual(client.kinds(), [], "it waits for a message");
+    client.send(encodeRequest(3, "unwatch", { handle: 0, pages: [0] }));
+    assert.deepEqual(client.kinds(), ["reply", "beat"]);
+    client.connection.beatAlone();
+    assert.deepEqual(client.kinds(), []);
     instance.close();
   });
 });
