@@ -43,7 +43,7 @@ export async function measureSizes(): Promise<Size[]> {
   const { entry, socketIo, feed } = await bundleClient();
   const most = BROTLI_BYTES_MAX;
   return [
-    sizeOf("the page of a board", most.board, [...board.values()]),
+    sizeOf("the app", most.board, [...board.values()]),
     sizeOf("… its script", most.script, scriptsIn(board)),
     sizeOf("`/demo`, besides its panes", most.demo, [...filesOf("demo.html").values()]),
     sizeOf("`/cluster`", most.cluster, [...filesOf("cluster.html").values()]),

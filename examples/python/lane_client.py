@@ -11,7 +11,7 @@ import base64, json, os, random, socket, ssl, struct, sys, threading, time
 from urllib.parse import urlsplit
 
 GENESIS, PAGE_CELLS, PAGES_MAX, SILENT_S = (0, bytes(6)), 65536, 256, 18
-# Codes after which PROTOCOL.md says to try again: "retry" or an unknown outcome.
+# Codes whose "retry" is "yes" in PROTOCOL.md.
 AGAIN = {"RATE_LIMITED", "TOO_MANY_CONNECTIONS", "TOO_MANY_ERRORS", "TOO_SLOW", "GOING_AWAY", "BUSY", "STORE_AWAY",
          "PAGE_DAMAGED", "OUTCOME_UNKNOWN", "NOT_CONFIRMED", "KEYS_AWAY", "UNDECIDED", "INTERNAL"}
 
