@@ -17,7 +17,7 @@ import type { Line, LineListener } from "./links/line.js";
 export interface ClientEvents {
   /** `client.state` has changed. */
   state: (state: ConnectionState) => void;
-  /** With `keep`: the delivery of changes that an earlier page left has progressed. */
+  /** With `keep`: the delivery of changes that an earlier web page left has progressed. */
   earlier: (changes: EarlierChanges) => void;
 }
 

@@ -22,11 +22,11 @@ const LAZY_MS = 250;
 const { aheadMs } = clientClock;
 
 /**
- * Keeps changes that still wait when the page is reloaded, is closed or crashes. The next page in
- * this browser that uses `keepChanges` delivers them, each once, if they are not older than five
- * minutes. `user` separates the changes of users who share the browser; it may name the deployment
- * too. Nothing is kept without `localStorage`, as in Node, or without Web Locks, as over plain
- * HTTP.
+ * Keeps changes that still wait when the web page is reloaded, is closed or crashes. The next web
+ * page in this browser that uses `keepChanges` delivers them, each once, if they are not older than
+ * five minutes. `user` separates the changes of users who share the browser; it may name the
+ * deployment too. Nothing is kept without `localStorage`, as in Node, or without Web Locks, as over
+ * plain HTTP.
  */
 export function keepChanges(user = ""): ChangeKeeper {
   const { locks } = globalThis.navigator ?? {};

@@ -29,7 +29,7 @@ const ClientContext = createContext<Client | undefined | null>(null);
 export interface BoardsProviderProps {
   /**
    * Created once by `connect`, outside of components. The provider does not close it. Undefined on
-   * a server that renders the page, because such a server connects to nothing.
+   * a server that renders web pages, because such a server connects to nothing.
    */
   readonly client: Client | undefined;
   /** The components that use the client. */

@@ -24,7 +24,7 @@ import { createLog, type Log } from "./telemetry/log.js";
 
 /** Options of `attachBoards`. docs/configure.md describes each option in full. */
 export interface AttachBoardsOptions extends InstanceFields {
-  /** Board name -> number of cells. A board that the store knows as a larger one stays larger. */
+  /** Board name -> number of cells. A board that has more cells in the store keeps them. */
   readonly boards: Readonly<Record<string, number>>;
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;

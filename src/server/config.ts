@@ -302,7 +302,7 @@ const TABLE = {
     placeholder: "way",
     fallback: "live",
     help: "How the app reads: live (over a socket), or feed (by requests that shared caches answer, until the first change)",
-    reason: "A socket shows changes sooner; a feed lets a cache serve a crowd, up to two seconds late",
+    reason: "A socket shows changes sooner; a feed lets a cache serve a crowd, usually within two seconds",
     parse: (value) => (["live", "feed"] as const).find((way) => way === value),
     expected: "live or feed",
   },

@@ -138,7 +138,7 @@ test("a hall that is added at run time has claims of its own, on every instance"
   const options = { boards: { main: 100 }, valkeyUrl: valkey.url, jwtSecret: SECRET };
   const [here, there] = [await startApp(t, options), await startApp(t, options)];
   await here.boards.add("hall", 240, { claims: "2s" });
-  await assert.rejects(here.boards.add("hall", 240, { claims: "5m" }), /a different claims rule/);
+  await assert.rejects(here.boards.add("hall", 240, { claims: "5m" }), /a different claim rule/);
   await assert.rejects(here.boards.add("other", 240, { claims: "soon" }), /expected a time such as 5m/);
   await here.boards.add("hall", 240);
   await until("the other instance has it", async () => (await fetch(`${there.url}/boards/hall`)).ok);

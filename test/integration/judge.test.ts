@@ -157,7 +157,7 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
     const seen = await judge(t, [naive], "--hostile");
     assertFailed(seen, ["crash"]);
     assert.match(seen.stdout, /After null, other clients lost their connections. The server accepted no new client/);
-    assert.match(seen.stdout, /could not read whether they have their old values/);
+    assert.match(seen.stdout, /could not check whether they have their old values/);
   });
 
   test("takes a slow board that answers no clicks for slow, not for broken", async (t) => {

@@ -50,7 +50,7 @@ export const firstPicture: Scenario = {
     const far = await overLine(looks.filter(isOverLine), settings);
     const all = looks.map((look) => found.get(look) ?? far.found.get(look));
     return {
-      method: `Chromium, 1280 × 800, software rendering; boards full of noise, medians of ${roundsOf(settings)} looks with an empty browser profile. Times are from the start of the navigation. The slower CPU is Chromium's emulation for the app's process. The line is a token bucket in each direction between two network namespaces, with a queue of ${LINE.queueMs} ms.`,
+      method: `Chromium, 1280 × 800, software rendering; boards full of noise, medians of ${roundsOf(settings)} looks with an empty browser profile. Times are from the start of the navigation. The slower CPU is Chromium's emulation for the app's process. The line of 400 kbit/s is a token bucket in each direction between two network namespaces, with a queue of ${LINE.queueMs} ms.`,
       columns: {
         cells: "cells",
         view: "view",

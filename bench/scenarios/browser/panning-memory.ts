@@ -29,7 +29,7 @@ interface Reading {
 
 export const panningMemory: Scenario = {
   name: "panning-memory",
-  question: "Does the app's memory stay flat while someone pans, and 1,000 cells change every second?",
+  question: "Does the app's memory stay flat while someone pans and 1,000 cells change every second?",
   run: ({ isQuick, tell }) =>
     withBoards(new Map([["large", SIZE]]), async ({ browser, url, surroundings }) => {
       const seconds = isQuick ? 50 : 600;

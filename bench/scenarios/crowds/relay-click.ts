@@ -54,7 +54,7 @@ export const relayClick: Scenario = {
       tell(`p50 ${relayed?.toFixed(2)} ms through relays, ${alone?.toFixed(2)} ms within one instance`);
       return {
         method:
-          `${rounds} rounds of ${clicks} clicks for each way, alternately, ${PAUSE_MS} ms apart, after ${warmSeconds} s at ${WARM_RATE} writes/s. ` +
+          `${rounds} alternating rounds of ${clicks} clicks for each way, ${PAUSE_MS} ms apart, after ${warmSeconds} s at ${WARM_RATE} writes/s. ` +
           "Writer and viewer are in one process, on one connection each. Median of the rounds (lowest–highest).",
         columns: { system: "way", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
         rows,

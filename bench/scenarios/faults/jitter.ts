@@ -86,7 +86,7 @@ export const jitter: Scenario = {
       },
       rows,
       notes,
-      faults: wrong > 0 ? [`${OURS}: clients did not end equal to the store`] : [],
+      faults: wrong > 0 ? [`${OURS}: clients did not end up equal to the store`] : [],
     };
   },
 };

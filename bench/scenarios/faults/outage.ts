@@ -76,7 +76,7 @@ export const outage: Scenario = {
         .filter((line) => /unhandled|"level":(50|60)/i.test(line));
       const row = (what: string, measured: number | string, unit = "") => ({ what, measured, unit });
       return {
-        method: `Three instances, ${CLIENTS} clients that write without pause; Valkey is stopped for ${hangMs / 1_000} s. The scenario fails if a client does not end equal to the store.`,
+        method: `Three instances, ${CLIENTS} clients that write without pause; Valkey is stopped for ${hangMs / 1_000} s. The scenario fails if a client does not end up equal to the store.`,
         columns: { what: "what", measured: "measured", unit: "" },
         rows: [
           row("/ready fails after", noticedMs, "ms"),

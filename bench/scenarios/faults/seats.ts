@@ -280,5 +280,5 @@ async function repeated(instances: number, request: (attempt: number) => Promise
 }
 
 function fail(): never {
-  throw new Error("the claims rule cannot be read");
+  throw new Error("the claim rule cannot be read");
 }

@@ -122,9 +122,9 @@ export class Control {
     }
     if (path !== "/demo/orders") return { status: 404 };
     const order = readOrder(body);
-    if (!order) return { status: 400, body: "The lab has no such order." };
+    if (!order) return { status: 400, body: "The lab does not know this command. Reload the web page." };
     const isTaken = this.#lab.enqueue(() => carryOut(this.#lab, order));
-    return isTaken ? { status: 202 } : { status: 429, body: "The lab is still busy with earlier buttons." };
+    return isTaken ? { status: 202 } : { status: 429, body: "The lab is still busy. Wait a moment, then try again." };
   }
 
   #isOurs(secret: string | string[] | undefined): boolean {

@@ -79,7 +79,7 @@ export interface BoardEvents {
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
   frozen: (pages: readonly number[]) => void;
-  /** `board.mine` has changed, or the user's cells of a page are known. */
+  /** `board.mine` has changed, or the user's cells of a page have become known. */
   mine: () => void;
   /** `board.people` has changed. */
   people: () => void;
@@ -88,9 +88,9 @@ export interface BoardEvents {
   /** The server asks for a slower pace, or is unavailable. The changes will be sent again. */
   delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
   /**
-   * The counts of these pages have changed. If the list is empty, only the numbers of people have.
-   * Emitted about twice a second at most. `isMissed` marks the first counts of a connection: they
-   * include changes from before it.
+   * The counts of these pages have changed. If the list is empty, only the numbers of people
+   * changed. Emitted about twice a second at most. `isMissed` marks the first counts of a
+   * connection: they include changes from before it.
    */
   overview: (changedPages: readonly number[], isMissed: boolean) => void;
   /** Milliseconds from sending a write to its acknowledgement. */

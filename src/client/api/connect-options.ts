@@ -8,7 +8,7 @@ import type { SavedOutbox } from "../outbox/saved-outbox.js";
 /** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
 
-/** Changes that an earlier page of this browser could not deliver while it was open. */
+/** Changes that an earlier web page in this browser could not deliver while it was open. */
 export interface EarlierChanges {
   /** Name of the board. */
   readonly board: string;
@@ -28,11 +28,11 @@ export interface KeptSession {
   mustWait(): MustWait;
 }
 
-/** Stores waiting changes outside the page: see `keepChanges`. */
+/** Stores waiting changes outside the web page: see `keepChanges`. */
 export interface ChangeKeeper {
   /** Called by the library when a board begins a session. */
   begin(board: string, session: string): KeptSession;
-  /** Delivers what earlier pages left, until the returned function is called. */
+  /** Delivers what earlier web pages left, until the returned function is called. */
   recover(parts: {
     readonly open: (listener: LineListener) => Line;
     readonly clock: Clock;
@@ -43,15 +43,15 @@ export interface ChangeKeeper {
 /** Options of `connect`. */
 export interface ConnectOptions {
   /**
-   * Stores changes that wait, so that they are not lost if the page is reloaded, is closed or
+   * Stores changes that wait, so that they are not lost if the web page is reloaded, is closed or
    * crashes. Made by `keepChanges` of `socketscaler/client/keep`.
    */
   readonly keep?: ChangeKeeper | undefined;
   /**
-   * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Changes of
-   * others show up to two seconds late. The first change by this client opens a socket. So do a
-   * feed that is refused or slow, a token, a board with claims, and a fifth page. Default: `live`,
-   * over a socket from the start.
+   * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Other
+   * people's changes usually show within two seconds. The first change by this client opens a
+   * socket. So do a feed that is refused or slow, a token, a board with claims, and a fifth page.
+   * Default: `live`, over a socket from the start.
    */
   readonly view?: "live" | "feed";
   /** For boards that need a token. Called for a fresh token whenever a connection is made. */

@@ -46,7 +46,7 @@ export const CHECKS: Readonly<Record<CheckId, Check>> = {
   join: {
     title: "The join race",
     meaning:
-      "The server reads the board for a newcomer, and lets the newcomer listen only afterwards. A click between the two is in neither.",
+      "The server reads the board for a newcomer, and lets the newcomer listen only afterwards. A click between these two steps never reaches the newcomer.",
     step: 3,
   },
   missed: {
@@ -64,7 +64,7 @@ export const CHECKS: Readonly<Record<CheckId, Check>> = {
   blind: {
     title: "One client blinds others",
     meaning:
-      "All clients share one limit or one queue. A single busy client uses it up, and the others see and do nothing.",
+      "All clients share one limit or one queue. A single busy client uses it up, and the others can neither see changes nor make any.",
     step: 5,
   },
   crash: {

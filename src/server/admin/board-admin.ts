@@ -37,7 +37,7 @@ export async function addBoard(
     if (record && record.size !== size)
       throw impossible(`Board ${name} already exists with ${countOf(record.size, "cell")}. Resize it instead.`);
     if (record && rule !== undefined && record.claims !== rule)
-      throw impossible(`Board ${name} already exists with a different claims rule. Leave out \`claims\`.`);
+      throw impossible(`Board ${name} already exists with a different claim rule. Leave out \`claims\`.`);
     if (!record && boards.size >= BOARDS_MAX)
       throw impossible(`There are already ${BOARDS_MAX} boards. Remove one first.`);
     return record ?? { size, ...(rule !== undefined && { claims: rule }) };

@@ -44,6 +44,6 @@ export async function agreeOnClaims(
     }
   }
   throw new StoreUnusable(
-    "the claims rules cannot be written: another program keeps changing the boards. Stop it, then start this instance again",
+    "the claim rules cannot be written: another program keeps changing the boards. Stop it, then start this instance again",
   );
 }

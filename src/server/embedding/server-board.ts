@@ -186,7 +186,7 @@ export class ServerBoard {
     return this.#act(cells, { kind: "confirm" }, options);
   }
 
-  /** Unchecks these cells. If a user is named, only if all of them are theirs or free. */
+  /** Unchecks these cells. If a user is named, all of the cells must be theirs or free. */
   release(cells: Iterable<number>, options: ForUser = {}): Promise<void> {
     return this.#act(cells, { kind: "release" }, options);
   }

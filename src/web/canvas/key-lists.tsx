@@ -25,7 +25,7 @@ export const GESTURES: readonly Entry[] = [
   ["mouse wheel, pinch, Ctrl wheel", "zoom in or out where you point"],
   ["Shift wheel", "move the view sideways"],
   ["two fingers on a trackpad", "move the view in any direction"],
-  ["pen", "use the tool; its other end erases"],
+  ["pen", "use the tool; to erase, use the other end"],
 ];
 
 export function KeyLists() {

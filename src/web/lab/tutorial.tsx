@@ -125,7 +125,7 @@ function ExerciseView({ step }: { step: Step }) {
       <p>{inline(step.exercise)}</p>
       <p>
         <button type="button" disabled={isRunning} data-testid="lab-exercise-start" onClick={() => void run(true)}>
-          Make the file
+          Create the file
         </button>{" "}
         <button type="button" disabled={isRunning} data-testid="lab-exercise-check" onClick={() => void run(false)}>
           Check my server
