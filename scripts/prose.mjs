@@ -22,7 +22,7 @@ const DOCUMENTS = [
   ...["PROTOCOL.md", "docs/failures.md", "docs/upstream.md", "docs/why-not-an-adapter.md"],
   ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/configure.md", "docs/crowds.md"],
   ...["docs/deploy.md", "docs/embedding.md", "docs/first-hour.md", "docs/guarantees.md"],
-  ...["docs/judge.md", "docs/measured.md"],
+  ...["docs/judge.md", "docs/lab.md", "docs/measured.md", "docs/tutorial.md"],
   ...["docs/observe.md", "docs/security.md", "docs/teaching-protocol.md", "docs/troubleshoot.md"],
   ...filesIn(["docs/decisions", /\.md$/]),
 ];

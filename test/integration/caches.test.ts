@@ -206,6 +206,16 @@ describe("nginx as in deploy/ asks the instance", () => {
     assert.ok(clients.every(({ client }) => client.state.connected));
   });
 
+  test("once in a second for a crowd whose position was lost", async (t) => {
+    const { url, paths } = await start(t, { BOARDS: "lost=100" });
+    const startMs = performance.now();
+    const ask = async () => (await fetch(`${url}/boards/lost/pages/0/since/7.AAAABBBB.100`)).status;
+    const statuses = await Promise.all(Array.from({ length: 40 }, ask));
+    assert.deepEqual([...new Set(statuses)], [410]);
+    const seconds = (performance.now() - startMs) / 1_000;
+    assert.ok(paths.length <= 2 + 2 * seconds, `${paths.length} requests in ${seconds} s`);
+  });
+
   test("again for everybody who has no right to keep the answer of another", async (t) => {
     const { url } = await start(t, { BOARDS: "private=10", ACCESS: "token", JWT_SECRET: SECRET });
     const authorization = `Bearer ${await tokenFor({ private: "write" })}`;

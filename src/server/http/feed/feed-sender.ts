@@ -9,7 +9,7 @@
  * another size then counts as another page, so that no cache gives a viewer too few cells.
  */
 
-import type { Request, RequestHandler, Response } from "express";
+import type { Request, RequestHandler } from "express";
 import { cellsInPage } from "../../../board/geometry.js";
 import { formatPosition, type Position, parsePosition } from "../../../board/position.js";
 import { Refusal } from "../../../protocol/errors.js";
@@ -40,7 +40,15 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
     const address = addressOf(request);
     instance.admission.admitOwnWork(address, ANSWER_WORK);
     const counted = isFromTrustedCache(request, rules) ? undefined : address;
-    if (cells !== undefined && cells !== cellsInPage(board.size, page)) return sendGone(instance, response);
+    const sendGone = (at?: Position) => {
+      const refusal = new Refusal("UNKNOWN_POSITION");
+      instance.metrics.refused(refusal.code);
+      // After a restore, a whole crowd asks from the same lost position.
+      setCaching(instance, response, board, rules, FOR_A_SECOND_ONLY);
+      const now = at && `${formatPosition(at)}.${cellsInPage(board.size, page)}`;
+      response.status(410).json({ error: refusal.toBody(), ...(now !== undefined && { position: now }) });
+    };
+    if (cells !== undefined && cells !== cellsInPage(board.size, page)) return sendGone();
     const asking = feeds.ask(board, page);
     const answer = await waiting.wait(response, counted, () => asking.since(position)).finally(asking.end);
     if (!answer) return;
@@ -48,10 +56,10 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
     pageFor(instance, request, response);
     switch (answer.kind) {
       case "unknown":
-        sendGone(instance, response, `${formatPosition(answer.position)}.${cellsInPage(board.size, page)}`);
+        sendGone(answer.position);
         return;
       case "closed":
-        sendGone(instance, response);
+        sendGone();
         return;
       case "nothing":
         setCaching(instance, response, board, rules, FOR_A_SECOND_ONLY);
@@ -74,12 +82,4 @@ function askedIn(request: Request): { position: Position; cells: number | undefi
   const position = parsePosition(text);
   if (!position) throw new Refusal("BAD_REQUEST", { detail: "a position is the text in a page's ETag" });
   return { position, cells: cells === undefined ? undefined : (wholeNumber(cells) ?? 0) };
-}
-
-/** `at` is where the page is now, as in its ETag. */
-function sendGone(instance: Instance, response: Response, at?: string): void {
-  const refusal = new Refusal("UNKNOWN_POSITION");
-  instance.metrics.refused(refusal.code);
-  response.set("Cache-Control", "no-store").status(410);
-  response.json({ error: refusal.toBody(), ...(at !== undefined && { position: at }) });
 }
