@@ -27,8 +27,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const FILE_MS_MAX = 420_000;
 /** After this long without output, the run names the files that it waits for. */
 const QUIET_MS_MAX = 30_000;
-/** Most tests wait for timers, servers and each other, so three for each core keep the cores busy. */
-const FILES_AT_ONCE = 3 * availableParallelism();
+/** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
+const FILES_AT_ONCE = 2 * availableParallelism();
 /** These need only Node, and no build. */
 const FAST = /^test\/(unit\/|property\/|docs\.test)/;
 

@@ -25,6 +25,11 @@ export class OwnCells {
   /** Committed cell of which the instance has not reported yet -> ends the wait for that. */
   readonly #unreported = new Map<number, Cancel>();
   readonly #renewing = new Set<number>();
+  /**
+   * Cells that this client has given back, until a report lacks them. After a failover, an old
+   * report may still have them, and a renewal would take them again.
+   */
+  readonly #givenBack = new Set<number>();
   #rule: OpenResult["claims"];
   #stop: Cancel | undefined;
 
@@ -47,6 +52,8 @@ export class OwnCells {
     const versions = new Map(at);
     let isChanged = false;
     for (const [cell, value] of this.#rule ? changes : []) {
+      if (value === 1) this.#givenBack.delete(cell);
+      else if (this.cells.has(cell)) this.#givenBack.add(cell);
       const known = this.#known.get(pageOf(cell));
       // A report of that version has it, and perhaps what became of it.
       if (known === undefined || known >= (versions.get(pageOf(cell)) ?? 0)) continue;
@@ -96,6 +103,7 @@ export class OwnCells {
       this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
       this.#reported(cell);
     }
+    for (const cell of this.#givenBack) if (!this.cells.has(cell)) this.#givenBack.delete(cell);
     return !gone || cells.length > 0 || this.cells.size !== before;
   }
 
@@ -115,6 +123,7 @@ export class OwnCells {
     for (const [cell, knownMs] of this.cells) {
       // It has no end, or the user is giving it back, or the last renewal is on its way.
       if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;
+      if (this.#givenBack.has(cell)) continue;
       this.cells.set(cell, Math.max(knownMs, endMs));
       const settled = () => this.#renewing.delete(cell);
       this.#renewing.add(cell);

@@ -127,3 +127,27 @@ test("a lease is renewed while it has an end; an end that the app has put off st
   await clock.pass(LEASE_MS);
   assert.deepEqual(renewed, []);
 });
+
+test("a lease that was given back is not renewed, also if what is known is of a history that was lost", async () => {
+  const clock = new VirtualClock();
+  const renewed: number[] = [];
+  const set = async (cell: number) => void renewed.push(cell);
+  // The replica is still at the lost version 12, where the cells are checked.
+  const own = new OwnCells(clock, { get: () => true, isPending: () => false, set });
+  own.opened({ ...OPENED, claims: { ms: LEASE_MS, isLease: true } });
+  const cells = [
+    [1, 3_000],
+    [2, 3_000],
+  ] as const;
+  own.receive({ handle: 0, page: 0, version: 12, cells });
+  own.committed([[1, 0]], [[0, 11]]);
+  await clock.pass(LEASE_MS / 3 + 100);
+  assert.deepEqual(renewed.splice(0), [2]);
+  own.receive({ handle: 0, page: 0, version: 12, cells });
+  await clock.pass(LEASE_MS / 3);
+  assert.deepEqual(renewed.splice(0), [2], "the report is from the lost history, too");
+  own.committed([[1, 1]], [[0, 13]]);
+  await clock.pass(LEASE_MS / 3);
+  assert.deepEqual(renewed.splice(0), [1, 2], "the user has taken it again");
+  own.close();
+});
