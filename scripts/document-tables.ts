@@ -6,7 +6,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { conditionsOf, tableOf } from "../bench/load/report-text.js";
+import { conditionsOf, tableOf, wrapped } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
 import { OPTIONS } from "../src/server/config.js";
 
@@ -72,7 +72,7 @@ function measured(document: string, name: string): Table {
     make: () => {
       const [result] = readResults([name]);
       if (!result) return [`Not recorded yet. To measure it, run \`npm run bench -- --only ${name}\`.`];
-      return [result.method, "", ...tableOf(result), "", `<sub>${conditionsOf(result)}</sub>`];
+      return [...wrapped(result.method), "", ...tableOf(result), "", ...wrapped(`<sub>${conditionsOf(result)}</sub>`)];
     },
   };
 }

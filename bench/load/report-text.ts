@@ -4,6 +4,8 @@ import { type Bar, barChart } from "./bar-chart.js";
 import { isMet, type Outcome, show, type Target, type Value } from "./outcome.js";
 import { summaryOf } from "./summary.js";
 
+const COLUMNS_MAX = 100;
+
 /** A file of results/. */
 export interface Recorded extends Outcome {
   readonly date: string;
@@ -41,7 +43,7 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "# Measured",
     "",
-    ...summaryOf(results),
+    ...summaryOf(results).flatMap((line) => wrapped(line, line.startsWith("- ") ? "  " : "")),
     "## How",
     "",
     "Each number here comes from a scenario: a program that answers one question. A scenario that has",
@@ -78,9 +80,11 @@ function head(results: readonly Recorded[]): string[] {
     "  `drain-probe.ts`, `hostile-reader.ts` and `hostile-crowd.ts`.",
     "- The files of `peers/` are servers that a scenario starts.",
     "",
-    `Peers' packages: ${Object.entries(results[0]?.peers ?? {})
-      .map(([name, version]) => `${name} ${version}`)
-      .join(", ")}.`,
+    ...wrapped(
+      `Peers' packages: ${Object.entries(results[0]?.peers ?? {})
+        .map(([name, version]) => `${name} ${version}`)
+        .join(", ")}.`,
+    ),
     "",
     "## Targets",
     "",
@@ -128,14 +132,14 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   return [
     `## ${name}`,
     "",
-    `**${question}${question.endsWith("?") ? "" : "."}** ${method}`,
+    ...wrapped(`**${question}${question.endsWith("?") ? "" : "."}** ${method}`),
     "",
     ...tableOf(result),
     "",
     ...(charts.has(chart) ? [`![${question}](results/${chart})`, ""] : []),
-    ...notes.map((note) => `- ${note}`),
+    ...notes.flatMap((note) => wrapped(`- ${note}`, "  ")),
     ...(notes.length > 0 ? [""] : []),
-    `<sub>${conditionsOf(result)}</sub>`,
+    ...wrapped(`<sub>${conditionsOf(result)}</sub>`),
     "",
   ];
 }
@@ -173,4 +177,19 @@ function barsOf({ rows, columns, chart }: Outcome): Bar[] {
 function numberOf(value: Value | undefined): number | null {
   if (typeof value === "number") return value;
   return typeof value === "object" && value !== null ? value.median : null;
+}
+
+/** The lines of a paragraph, as wide as in all documents. `indent` begins every line but the first. */
+export function wrapped(paragraph: string, indent = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of paragraph.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= COLUMNS_MAX) line = longer;
+    else {
+      lines.push(line);
+      line = indent + word;
+    }
+  }
+  return [...lines, line];
 }
