@@ -1,7 +1,7 @@
 /*
  * Judges boards whose faults are known, each several times, and prints a table of the verdicts. A
- * verdict that differs between two runs is flaky, and the exit code is then 1. Needs
- * `valkey-server`, and for the Redis adapter the packages of bench/peers.
+ * verdict that differs between two runs is flaky, and the exit code is then 1. Each run is reported
+ * on stderr. Needs `valkey-server`, and for the Redis adapter the packages of bench/peers.
  *
  *     npm run judge:table -- --runs 20
  *     npm run judge:table -- --runs 3 --only "array|adapter"     boards whose name matches
@@ -209,6 +209,7 @@ async function work(json: string): Promise<void> {
     if (!isRestored) row.unrestored++;
     row.seen.set(verdict, (row.seen.get(verdict) ?? 0) + 1);
     row.secondsMax = Math.max(row.secondsMax, seconds);
+    process.stderr.write(`${waiting.length} runs left; ${row.target.name}: ${verdict}\n`);
   }
 }
 
