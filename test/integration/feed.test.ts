@@ -94,6 +94,10 @@ describe("the feed over HTTP", () => {
     for (const [path, expected] of [
       [since("nonsense"), 400],
       [since(`${at}.1`), 400],
+      [`${since(at)}?1`, 400],
+      [`${since(at)}/`, 400],
+      [since(at).replace("/since/", "/Since/"), 400],
+      [since(at).replace(/(\d+)$/, "0$1"), 400],
       [`${url}/pages/1/since/${at}`, 404],
       [`${url}nowhere/pages/0/since/${at}`, 404],
     ] as const) {

@@ -14,6 +14,7 @@ import { cellsInPage } from "../../../board/geometry.js";
 import { formatPosition, type Position, parsePosition } from "../../../board/position.js";
 import { Refusal } from "../../../protocol/errors.js";
 import type { Instance } from "../../instance/instance.js";
+import type { HostedBoard } from "../../pages/pages.js";
 import { addressOf, pageFor, wholeNumber } from "../requests/request-context.js";
 import {
   type CacheRules,
@@ -36,7 +37,7 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
   const waiting = new WaitingRequests(instance);
   return async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
-    const { position, cells } = askedIn(request);
+    const { position, cells } = askedIn(request, board, page);
     const address = addressOf(request);
     instance.admission.admitOwnWork(address, ANSWER_WORK);
     const counted = isFromTrustedCache(request, rules) ? undefined : address;
@@ -77,9 +78,20 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
   };
 }
 
-function askedIn(request: Request): { position: Position; cells: number | undefined } {
+/**
+ * Throws a Refusal unless the address is spelled as the library does. A trusted cache takes each
+ * other spelling for another address, so a stranger could have many requests wait at once.
+ */
+function askedIn(
+  request: Request,
+  board: HostedBoard,
+  page: number,
+): { position: Position; cells: number | undefined } {
   const [, text = "", cells] = ASKED.exec(String(request.params.position)) ?? [];
   const position = parsePosition(text);
   if (!position) throw new Refusal("BAD_REQUEST", { detail: "a position is the text in a page's ETag" });
+  const tail = cells === undefined ? "" : `.${Number(cells)}`;
+  if (request.url !== `/boards/${board.name}/pages/${page}/since/${formatPosition(position)}${tail}`)
+    throw new Refusal("BAD_REQUEST", { detail: "the address of a feed has lower-case words and no query" });
   return { position, cells: cells === undefined ? undefined : (wholeNumber(cells) ?? 0) };
 }
