@@ -22,7 +22,7 @@ const HEAL_MS_MAX = 20_000;
 /** Frames of the fault before its cause is removed, and of the healed state. */
 const BROKEN_FRAMES = 15;
 const LAST_FRAMES = 26;
-const SETTLED = /^(healed|nothing was behind|all agree)/;
+const SETTLED = /^(all agree|nothing was behind)/;
 
 /** Each fault, with the button that removes its cause, if there is one. */
 const FAULTS: readonly (readonly [fault: ActionName, cure?: string])[] = [

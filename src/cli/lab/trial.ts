@@ -113,7 +113,8 @@ export class LabTrial {
   readonly naive: SideRecord | undefined;
   /** Whether somebody still has to remove the cause. */
   awaitsCure = false;
-  isOpen = true;
+  /** What is shown of a trial that has ended: later answers belong to no trial. */
+  #last: Trial | undefined;
   readonly #number: number;
   readonly #title: string;
 
@@ -133,6 +134,14 @@ export class LabTrial {
     this.naive?.cured();
   }
 
+  get isOpen(): boolean {
+    return this.#last === undefined;
+  }
+
+  close(): void {
+    this.#last ??= { ...this.view(), isOpen: false };
+  }
+
   /** `isBusy` while the fault is still being made. */
   look(ours: Side, naive: Side | undefined, isBusy: boolean): void {
     if (!this.isOpen) return;
@@ -140,15 +149,16 @@ export class LabTrial {
     if (naive) this.naive?.look(naive);
     const { naive: record } = this;
     const isNaiveDone = !record || record.isSettled || record.sinceCureMs > NAIVE_MS_MAX;
-    if (!isBusy && !this.awaitsCure && this.ours.isSettled && isNaiveDone) this.isOpen = false;
+    if (!isBusy && !this.awaitsCure && this.ours.isSettled && isNaiveDone) this.close();
   }
 
   view(): Trial {
+    if (this.#last) return this.#last;
     return {
       number: this.#number,
       action: this.action,
       title: this.#title,
-      isOpen: this.isOpen,
+      isOpen: true,
       ours: this.ours.finding(),
       naive: this.naive?.finding(),
     };
