@@ -124,7 +124,7 @@ export class Lab {
     await Promise.all(shown.map(async (value, cell) => value === "1" && (await this.ours.click(1, cell, false))));
   }
 
-  /** Ends the naive side, and starts another kind. Resolves when all its browsers show the board. */
+  /** Ends the naive side, and starts another kind. Resolves when its browsers show the board. */
   async setNaive(kind: NaiveKind | undefined): Promise<void> {
     const { naive } = this;
     this.naive = undefined;

@@ -152,7 +152,7 @@ export class Side {
     return Math.max(0, ...this.seats.map(({ browser }) => this.#wrongIn(browser.shown)));
   }
 
-  /** Without shared state, the first browser is as right as any. While Valkey is away, nobody is. */
+  /** Without shared state, the first browser is as right as any. */
   #wrongIn(shown: string): number {
     const right = this.stored ?? (this.kind === "island" ? this.seats[0]?.browser.shown : undefined) ?? shown;
     return Array.from(shown).filter((value, cell) => value !== right[cell]).length;
@@ -274,7 +274,7 @@ function storyOf(number: number, { causes, from, to, deltas, isSnapshot }: Resyn
   return `Instance ${number} asked the store for everything since ${from}, because ${why}. It got ${got}, up to ${to}.${forkIn(from, to)}`;
 }
 
-/** What the two positions tell, if one does not lead to the other. */
+/** Says so if the first position does not lead to the second. */
 function forkIn(from: string, to: string): string {
   const [version = "", tag] = from.split(".");
   const [newVersion = "", newTag] = to.split(".");

@@ -113,7 +113,7 @@ export class LabTrial {
   readonly naive: SideRecord | undefined;
   /** Whether somebody still has to remove the cause. */
   awaitsCure = false;
-  /** What is shown of a trial that has ended: later answers belong to no trial. */
+  /** The view of a trial that has ended. Later answers belong to no trial. */
   #last: Trial | undefined;
   readonly #number: number;
   readonly #title: string;
