@@ -78,7 +78,7 @@ function Lab() {
             data-testid="lab-busy"
             data-tone={isLost || problem || view.problem ? "bad" : undefined}
           >
-            {notice ?? (last ? summaryOf(last) : "Ready for the first button.")}
+            {notice ?? (last ? summaryOf(last) : "Ready. Press any button.")}
           </p>
           <Controls view={view} chosen={chosen} onChoose={setChosen} order={order} />
           <Positions view={view} />

@@ -114,7 +114,7 @@ export const crowdCache: Scenario = {
       });
       return {
         method:
-          `nginx with deploy/nginx.conf, one instance and Valkey. Each of ${crowd} readers reads one page a second, for ${seconds} s. ` +
+          `nginx with deploy/nginx.conf, one instance and Valkey. ${crowd} readers each read the same page once a second, for ${seconds} s. ` +
           `Then ${crowd} clients view the page through the feed from ${PROCESSES + 1} processes, ${crowd / LIBRARY_PART} of them with the library, while another writes ${WRITES_PER_SECOND} changes a second at the instance. ` +
           "A delay is the time from a click to the moment when a viewer shows it, over all viewers and clicks.",
         columns: {

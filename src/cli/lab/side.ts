@@ -269,7 +269,7 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function storyOf(number: number, { causes, from, to, deltas, isSnapshot }: Resync): string {
-  const why = causes.map((cause) => CAUSES[cause] ?? cause).join(", and ") || "it had asked before";
+  const why = causes.map((cause) => CAUSES[cause] ?? cause).join(", and ") || "the previous answer left a gap";
   const got = isSnapshot ? "a snapshot" : deltas === 1 ? "1 delta" : `${deltas} deltas`;
   return `Instance ${number} asked the store for everything since ${from}, because ${why}. It got ${got}, up to ${to}.${forkIn(from, to)}`;
 }
