@@ -120,10 +120,9 @@ export class LaneConnection implements Recipient, Beating {
   /** False if nothing came from the client since the last beat but one. */
   beatAlone(): boolean {
     if (this.#isSilent && !this.#isHeard) return false;
-    if (this.#owesBeat) {
-      this.#owesBeat = false;
-      this.#send(BEAT);
-    }
+    const isDue = this.#owesBeat;
+    this.#owesBeat = false;
+    if (isDue) this.#send(BEAT);
     return true;
   }
 
@@ -286,11 +285,10 @@ export class LaneConnection implements Recipient, Beating {
   #send(message: Message): void {
     if (this.#isGone) return;
     const { instance, bufferBytesMax } = this.#context;
-    if (this.#owesBeat) {
-      this.#owesBeat = false;
-      this.wire.send(message, BEAT);
-      instance.metrics.sent(BEAT.bytes.length);
-    } else this.wire.send(message);
+    const beat = this.#owesBeat ? BEAT : undefined;
+    this.#owesBeat = false;
+    this.wire.send(message, beat);
+    if (beat) instance.metrics.sent(beat.bytes.length);
     instance.metrics.sent(message.bytes.length);
     if (this.wire.waiting <= bufferBytesMax) return;
     // Its end comes later, and must be counted once.
