@@ -100,7 +100,7 @@ export class Lab {
 
   /** Begins a trial. An open one ends as it stands. */
   begin(action: ActionName, title: string): LabTrial {
-    this.trial?.close();
+    this.trial?.close(true);
     const trial = new LabTrial(++this.#trialCount, action, title, this.naive !== undefined);
     this.#trials = [trial, ...this.#trials].slice(0, TRIALS_MAX);
     this.saw(title);

@@ -100,6 +100,7 @@ export class SideRecord {
       acknowledged: this.#acknowledged,
       lost: this.#lost,
       gone: this.#gone,
+      isInterrupted: false,
       commits: this.#commits,
       frames: this.#frames,
       sightings: [...this.#sightings],
@@ -138,8 +139,14 @@ export class LabTrial {
     return this.#last === undefined;
   }
 
-  close(): void {
-    this.#last ??= { ...this.view(), isOpen: false };
+  close(isInterrupted = false): void {
+    if (this.#last) return;
+    const ended = (finding: Finding) => ({
+      ...finding,
+      isInterrupted: isInterrupted && finding.healedMs === undefined,
+    });
+    const { ours, naive, ...view } = this.view();
+    this.#last = { ...view, isOpen: false, ours: ended(ours), naive: naive && ended(naive) };
   }
 
   /** `isBusy` while the fault is still being made. */

@@ -44,7 +44,7 @@ function SideResult({ name, finding, isOpen, isLong }: SideProps) {
       <p>
         {countOf(clicks, "click")}, {acknowledged} acknowledged
         {lost > 0 && <strong>, {lost} of them lost</strong>}
-        {gone > 0 && <strong>, {gone} never arrived</strong>}. {countOf(commits, "commit")},{" "}
+        {gone > 0 && <strong>, {gone} have not arrived</strong>}. {countOf(commits, "commit")},{" "}
         {countOf(frames, "message")} to browsers.
       </p>
       {isLong && (
@@ -66,8 +66,10 @@ export function summaryOf({ ours, naive, isOpen }: Trial): string {
   return naive ? `${text} Naive: ${verdictOf(naive, isOpen).text}.` : text;
 }
 
-function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost, gone }: Finding, isOpen: boolean) {
+function verdictOf(finding: Finding, isOpen: boolean) {
+  const { healedMs, sinceCureMs, behindMost, wrong, lost, gone, isInterrupted } = finding;
   if (healedMs === undefined) {
+    if (isInterrupted) return { tone: "waiting", text: "not finished: another button was pressed" };
     if (isOpen) return { tone: "waiting", text: "not all agree yet" };
     return {
       tone: "bad",
@@ -75,7 +77,7 @@ function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost, gone }: Fin
     };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
-  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} never arrived` };
+  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} have not arrived` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
   // With a cause that somebody removes, the time before says only how long they waited.
   const after =
