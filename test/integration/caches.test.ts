@@ -206,6 +206,30 @@ describe("nginx as in deploy/ asks the instance", () => {
     assert.ok(clients.every(({ client }) => client.state.connected));
   });
 
+  test("once for a crowd of 2,100 that waits for the same change", async (t) => {
+    const { instance, url, paths } = await start(t, { BOARDS: "vast=100" });
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    let sent = 0;
+    const ask = () =>
+      new Promise<number | undefined>((done, fail) => {
+        const request = httpGet(`${url}/boards/vast/pages/0/since/0.AAAAAAAA.100`, { agent }, (response) => {
+          response.resume().on("end", () => done(response.statusCode));
+        });
+        request.on("error", fail);
+        request.on("finish", () => sent++);
+      });
+    const asked = Promise.all(Array.from({ length: 2_100 }, ask));
+    await until("all are asked", () => sent === 2_100 && paths.some((path) => path.includes("/since/")));
+    const writer = await watchBoard(instance.url, "vast");
+    t.after(() => writer.close());
+    await writer.board.set(1, true);
+    assert.deepEqual([...new Set(await asked)], [200]);
+    // The name of an entry changes every five seconds.
+    const feed = paths.filter((path) => path.includes("/since/")).length;
+    assert.ok(feed <= 2, `${feed} requests`);
+  });
+
   test("once in a second for a crowd whose position was lost", async (t) => {
     const { url, paths } = await start(t, { BOARDS: "lost=100" });
     const startMs = performance.now();
