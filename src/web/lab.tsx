@@ -39,8 +39,8 @@ function Lab() {
     return refusal === undefined;
   }, []);
   if (!view || !late) return <p class="loading">Loading …</p>;
-  const open = (number: number | undefined) => {
-    history.replaceState(undefined, "", number === undefined ? location.pathname : `#step-${number}`);
+  const open = (number: number) => {
+    history.replaceState(undefined, "", `#step-${number}`);
     setStep(number);
   };
   const drawing = (side: "ours" | "naive", title: string) => (
@@ -85,7 +85,7 @@ function Lab() {
           <Links view={view} />
         </div>
         <div class="texts">
-          <Tutorial number={step} isBusy={view.busy !== undefined} onOpen={open} order={order} />
+          <Tutorial number={step} isBusy={view.busy !== undefined} trials={view.trials} onOpen={open} order={order} />
           <section aria-label="Results">
             <h2>What happened</h2>
             <Results trials={view.trials} />
