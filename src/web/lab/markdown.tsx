@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*]+)\*|\[([^\]]+)\]\(([^)]+)\)/g;
 
 export function Prose({ block }: { block: string }) {
-  if (block.startsWith("    ")) return <pre>{block.replaceAll(/^ {4}/gm, "")}</pre>;
+  if (block.startsWith("    ")) return <Picture text={block.replaceAll(/^ {4}/gm, "")} />;
   if (block.startsWith("- ")) {
     return (
       <ul>
@@ -16,6 +16,16 @@ export function Prose({ block }: { block: string }) {
     );
   }
   return <p>{inline(block)}</p>;
+}
+
+/** A drawing made of text: lab.css chooses a size at which its lines fit. */
+function Picture({ text }: { text: string }) {
+  const columns = Math.max(...text.split("\n").map((line) => Array.from(line).length));
+  return (
+    <pre class="picture" style={{ "--columns": columns }}>
+      {text}
+    </pre>
+  );
 }
 
 function listOf(block: string): string[] {
