@@ -202,6 +202,7 @@ describe("the lab", () => {
     await page.getByText("Create exercises/step-2.ts first.").waitFor();
     await page.getByTestId("lab-exercise-check").click();
     await page.getByTestId("lab-exercise-output").filter({ hasText: "step-2.ts" }).waitFor({ timeout: 60_000 });
+    assert.ok((await overflowOfPictures()).every((pixels) => pixels === 0));
   });
 
   test("nobody else can press a button, and only this machine can see the lab", async () => {

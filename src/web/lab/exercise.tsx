@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { inline } from "./markdown.js";
 import { runExercise } from "./orders.js";
+import { Picture } from "./picture.js";
 import { Press } from "./press.js";
 import type { Progress } from "./progress.js";
 import type { Step } from "./steps.js";
@@ -46,9 +47,9 @@ export function ExerciseView({ step, progress, onProgress }: Props) {
         {isRunning ? "Running …" : hintFor(step.number, isFileMade)}
       </p>
       {report && !isRunning && (
-        <pre class="output" role="status" data-testid="lab-exercise-output">
-          {report.output}
-        </pre>
+        <div class="output" role="status" data-testid="lab-exercise-output">
+          <Picture text={report.output.replaceAll(/^\n+|\s+$/g, "")} isWrapped />
+        </div>
       )}
     </section>
   );

@@ -1,6 +1,7 @@
 /* Just the Markdown that docs/tutorial.md uses, as elements. Links lead to the sources. */
 
 import type { ComponentChildren } from "preact";
+import { Picture } from "./picture.js";
 
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*]+)\*|\[([^\]]+)\]\(([^)]+)\)/g;
 
@@ -16,16 +17,6 @@ export function Prose({ block }: { block: string }) {
     );
   }
   return <p>{inline(block)}</p>;
-}
-
-/** A drawing made of text: lab.css chooses a size at which its lines fit. */
-function Picture({ text }: { text: string }) {
-  const columns = Math.max(...text.split("\n").map((line) => Array.from(line).length));
-  return (
-    <pre class="picture" style={{ "--columns": columns }}>
-      {text}
-    </pre>
-  );
 }
 
 function listOf(block: string): string[] {
