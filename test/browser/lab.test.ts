@@ -127,6 +127,13 @@ describe("the lab", () => {
     const parts = [".drawings", "[data-testid=lab-newest]", ".tutorial", ".controls", ".positions"];
     const boxes = await Promise.all(parts.map(boxOf));
     for (const [index, { top }] of boxes.entries()) assert.ok(top >= (boxes[index - 1]?.bottom ?? 0), parts[index]);
+    const command = await boxOf(".exercise code:has-text('-- --start')");
+    assert.ok(command.bottom - command.top < 30, "a command stays on one line");
+    await page.getByTestId("lab-legend").filter({ hasText: "version.tag" }).waitFor();
+    await page.getByRole("link", { name: "Skip to the tutorial" }).focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "tutorial");
+    await page.locator(".positions").scrollIntoViewIfNeeded();
     await press("click");
     const { top } = await boxOf(".drawings");
     assert.ok(top >= 0 && top < 100, `after a button the drawing is at ${top}`);

@@ -11,7 +11,7 @@ import type { ActionName, ExerciseReport, Trial } from "../../protocol/lab.js";
 export interface Progress {
   /** The index of the chosen answer. */
   readonly guess?: number;
-  /** The trial of the button has this number, or a later one. Undefined before the button was pressed. */
+  /** The trial of the button has this number, or a later one. Undefined before the first press. */
   readonly from?: number | undefined;
   readonly isExplained?: boolean;
   readonly isFileMade?: boolean;
