@@ -209,7 +209,7 @@ async function work(json: string): Promise<void> {
     if (!isRestored) row.unrestored++;
     row.seen.set(verdict, (row.seen.get(verdict) ?? 0) + 1);
     row.secondsMax = Math.max(row.secondsMax, seconds);
-    process.stderr.write(`${waiting.length} runs left; ${row.target.name}: ${verdict}\n`);
+    process.stderr.write(`${row.target.name}: ${verdict} (${waiting.length} runs left)\n`);
   }
 }
 

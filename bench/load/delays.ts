@@ -17,6 +17,10 @@ export class Delays {
     this.#counts[tenth] = (this.#counts[tenth] ?? 0) + 1;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** Pairs of a tenth and its count, for another process. */
   get counts(): [tenth: number, count: number][] {
     return Array.from(this.#counts.entries()).filter(([, count]) => count > 0);

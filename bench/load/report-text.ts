@@ -92,32 +92,8 @@ function head(results: readonly Recorded[]): string[] {
     "| --- | --- | --- | --- | --- |",
     ...results.flatMap(({ name, targets }) => targets.map((target) => targetLine(name, target))),
     "",
-    "Results recorded before the lane was introduced still show earlier targets:",
-    "",
-    "| in those results | since then |",
-    "| --- | --- |",
-    ...RENAMED.map(([before, now]) => `| ${before} | ${now} |`),
-    "",
   ];
 }
-
-/** Targets of earlier records -> where they are now. */
-const RENAMED = [
-  [
-    "p99 of a click at N writes/s: at most 120 ms",
-    "at most the value measured before the lane existed; p50 is shown next to it",
-  ],
-  ["CPU per frame with 1000 clients, relative to bare ws sending the same bytes: at most 1.25 ×", "at most 1.15 ×"],
-  ["p50, relative to ws + Pub/Sub: at most 1.15 ×", "at most 1.25 ×, stretch goal 1.1 ×"],
-  [
-    "memory per idle client, relative to bare Socket.IO",
-    "memory per idle client over Socket.IO, relative to bare Socket.IO",
-  ],
-  [
-    "bytes per change, framing included, relative to the bound",
-    "the same, over the lane; two more with a fixed interval",
-  ],
-] as const;
 
 function targetLine(name: string, target: Target): string {
   const { text, measured, bound, sense, unit, stretch } = target;

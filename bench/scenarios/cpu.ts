@@ -155,8 +155,8 @@ async function measure({ isQuick, tell }: Settings, name: string, { rate, second
     const own = rows.find(({ system }) => system === OURS);
     return {
       method:
-        `Each system: ${SERVERS} server processes over a Valkey of its own, ${CLIENTS} clients in one other process, ${rate} writes/s for ${seconds} s over ` +
-        `${CELLS} cells, ${rounds} alternating rounds, after a warm-up of ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
+        `Each system: ${SERVERS} server processes over a Valkey of its own, and ${CLIENTS} clients in one other process. Load: ${rate} writes/s for ${seconds} s over ` +
+        `${CELLS} cells, in ${rounds} alternating rounds, after a warm-up of ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
         "Median (lowest–highest). Delivered: changes that reached clients, as a share of those that should have.",
       columns: COLUMNS,
       rows,

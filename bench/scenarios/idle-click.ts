@@ -67,7 +67,7 @@ export const idleClick: Scenario = {
     };
     return {
       method:
-        `${rounds} alternating rounds of ${clicks} clicks each, ${PAUSE_MS} ms apart, two servers each, after a warm-up of ${warmSeconds} s at ${WARM_RATE} writes/s. Writer and watcher are in one process, ` +
+        `Each system: two servers, ${rounds} alternating rounds of ${clicks} clicks, ${PAUSE_MS} ms apart, after a warm-up of ${warmSeconds} s at ${WARM_RATE} writes/s. Writer and watcher are in one process, ` +
         "on one connection each. Median of the rounds (lowest–highest).",
       columns: { system: "system", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
       rows,

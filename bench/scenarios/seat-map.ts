@@ -54,7 +54,7 @@ export const seatMap: Scenario = {
         retry: "a retry books nothing twice",
         copy: "a late copy of a request books nothing",
         kept: "bookings outlive a killed server",
-        holds: "a hold ends in time after its server was killed",
+        holds: "a hold ends on time after its server was killed",
         cpu: "CPU per booking, µs",
       },
       rows: rows.map((row) => ({ ...row, cpu: cpu.spread(String(row.system)) })),

@@ -34,7 +34,7 @@ export function adviceOn(result: BenchResult): string[] {
   if (connected < wanted) {
     advice.push(
       `Only ${connected} of ${wanted} clients connected in time. Each instance accepts at most CONNECTIONS_PER_ADDRESS sockets from one address. ` +
-        "They may take at most half of the files that its `ulimit -n` allows. After a burst of CONNECTIONS_PER_ADDRESS, it accepts CONNECTS_PER_SECOND new sockets per second. " +
+        "One address may use at most half of the files that the instance's `ulimit -n` allows. After a burst of CONNECTIONS_PER_ADDRESS sockets, the instance accepts CONNECTS_PER_SECOND new ones per second. " +
         "Raise these limits on the instances, or use a longer --ramp.",
     );
   }
@@ -49,7 +49,7 @@ export function adviceOn(result: BenchResult): string[] {
   if (verdict.onSockets > 0) {
     advice.push(
       `${countOf(verdict.onSockets, "viewer")} of ${scenario.viewers} switched to a socket, because the feed was refused or slow. ` +
-        "Check that everyone may view the board, and that a cache in front waits for at least 30 s.",
+        "Check that everyone may view the board, and that a cache in front waits at least 30 s for an answer.",
     );
   }
   for (const usage of usages) {

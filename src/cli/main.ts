@@ -41,10 +41,7 @@ command("serve", "Run one instance, or several with --workers", async (config) =
 command("demo", "Run a lab of four instances over Valkey that you can break", async (config, { plain }) => {
   const { demo } = await import("./demo.js");
   return demo(config, plain === true);
-}).option(
-  "--plain",
-  "Four instances in one process, which take all options, instead of the lab, which takes only --port",
-);
+}).option("--plain", "Four instances in one process instead of the lab; they take all options, the lab only --port");
 program
   .command("lab-process <options>", { hidden: true })
   .description("Run one server of the lab; the demo starts it")

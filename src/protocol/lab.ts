@@ -83,6 +83,8 @@ export interface Finding {
   readonly lost: number;
   /** Clicks without an answer that the store lacks. */
   readonly gone: number;
+  /** Whether another button was pressed before all agreed. */
+  readonly isInterrupted: boolean;
   /** Commits and messages to browsers since the fault. */
   readonly commits: number;
   readonly frames: number;

@@ -37,7 +37,7 @@ export const LANE_PROTOCOL = 2;
 export const LANE_PATH = "/socketscaler";
 /** The request that a client sends first, as number 0. */
 export const HELLO = "hello";
-/** The instance sends a beat this often, and the client answers each. */
+/** The instance sends a beat at least this often, and the client answers each. */
 export const BEAT_MS = 10_000;
 /** A client that has received nothing for this long takes the connection for lost. */
 export const SILENT_MS_MAX = 18_000;

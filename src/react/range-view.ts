@@ -34,7 +34,9 @@ export interface BoardView {
   readonly taken: ReadonlySet<number>;
   /** Why the board, or a part of the range, was refused. */
   readonly refusal: Refusal | undefined;
-  /** Like `set` of the board. The promise may go unhandled. */
+  /**
+   * Like `set` of the board. You need not handle its promise: a refusal also resets the cell.
+   */
   readonly set: (cell: number, value: boolean) => Promise<void>;
 }
 

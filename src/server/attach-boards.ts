@@ -65,7 +65,7 @@ export interface AttachedBoards {
   /** Grows or shrinks a board, on all instances. Cells that it loses are unchecked. */
   resize(name: string, size: number): Promise<void>;
   /**
-   * Ends the connections of a user, at every door, and returns their number. `subject` is the one
+   * Ends all connections of a user, of every kind, and returns their number. `subject` is the one
    * in the permit or token. The clients connect again, so refuse them first in `authorise`.
    */
   disconnect(subject: string): number;

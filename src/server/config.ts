@@ -293,7 +293,7 @@ const TABLE = {
   httpPerMinute: {
     env: "HTTP_PER_MINUTE",
     fallback: "3000",
-    help: "Maximum requests to /boards and /state per minute from one address, over all instances on one Valkey; also sets each instance's pace for HTTP requests",
+    help: "Maximum requests to /boards and /state per minute from one address, over all instances on one Valkey; also sets each instance's limit for all routes",
     reason: "50 per second, as for new connections; the app needs only a few to load",
     ...whole(1, 100_000_000),
   },
@@ -301,7 +301,7 @@ const TABLE = {
     env: "VIEW",
     placeholder: "way",
     fallback: "live",
-    help: "How the app reads: live (over a socket), or feed (by requests that shared caches answer, until the first change)",
+    help: "How the app reads: live (over a socket), or feed (by requests that shared caches answer, until the user changes something)",
     reason: "A socket shows changes sooner; a feed lets a cache serve a crowd, usually within two seconds",
     parse: (value) => (["live", "feed"] as const).find((way) => way === value),
     expected: "live or feed",

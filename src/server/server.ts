@@ -33,7 +33,7 @@ export interface RunningServer {
   readonly instance: Instance;
   /** The Socket.IO server, for namespaces of your own. */
   readonly io: SocketServer;
-  /** Connections at both doors. */
+  /** Number of open connections, over the lane and over Socket.IO. */
   online(): number;
   /**
    * Like `close`, but asks one client after another over DRAIN_MS. `/ready` answers 503
@@ -79,7 +79,9 @@ const EXTRA_TCP_PER_ADDRESS = 1_000;
 /** A closing instance waits this long for clients to close their connections. */
 const CLOSING_MS_MAX = 2_000;
 
-/** Rejects with the system's error if it cannot listen on the port. */
+/**
+ * Starts an instance. Rejects with the system's error if the instance cannot listen on the port.
+ */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder, silentMsMax = SILENT_MS_MAX, demoUrls = () => [] } = options;
   const { basePath, frameOrigins, view: reading } = config;

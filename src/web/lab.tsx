@@ -100,7 +100,7 @@ function Lab() {
 }
 
 function summaryNow(newest: Trial | undefined): string {
-  return newest ? summaryOf(newest) : "Press a button. The result appears here, with measured times.";
+  return newest ? summaryOf(newest) : "Ready. Press any button: the result appears here, with measured times.";
 }
 
 function Legend() {

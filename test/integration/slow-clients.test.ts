@@ -44,7 +44,7 @@ async function start(t: TestContext): Promise<LocalInstance> {
 
 /** Heartbeats would end a client that does not read before a slow machine has filled the buffers on the way. */
 function patient({ mock }: TestContext, { io }: LocalInstance): void {
-  mock.method(LaneConnection.prototype, "beat", () => true);
+  mock.method(LaneConnection.prototype, "beatAlone", () => true);
   Object.assign(io.engine, { opts: { ...io.engine.opts, pingInterval: 120_000 } });
 }
 

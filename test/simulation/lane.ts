@@ -113,11 +113,12 @@ export class SimulatedLane {
     this.link = new LaneLink(clientWire, { clock, listener, getToken: undefined });
     this.#forget = host.onDeath(() => this.cut());
     this.#stopBeats = every(running.clock, BEAT_EVERY_MS, () => {
-      if (this.#connection.beat()) running.clock.after(BEAT_ALONE_MS, () => this.#connection.beatAlone());
-      else {
+      this.#connection.beat();
+      running.clock.after(BEAT_ALONE_MS, () => {
+        if (this.#connection.beatAlone()) return;
         witness.disowned();
         this.cut();
-      }
+      });
     });
   }
 

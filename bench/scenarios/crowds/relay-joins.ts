@@ -21,7 +21,7 @@ const AFTER_MS = 2_000;
 
 export const relayJoins: Scenario = {
   name: "relay-joins",
-  question: "What does it cost an origin if a crowd opens a board at a relay that holds the page?",
+  question: "What does it cost an upstream if a crowd opens a board at a relay that holds the page?",
   run: async ({ isQuick, tell }) => {
     const viewers = isQuick ? 200 : VIEWERS;
     const ends: (() => unknown)[] = [];
@@ -60,13 +60,13 @@ export const relayJoins: Scenario = {
       return {
         method:
           `One viewer watches at the only relay, so that the relay holds the page of ${CELLS.toLocaleString("en-US")} cells. Then ${viewers} viewers connect, open and watch at once. ` +
-          `Calls at the origin are counted until ${AFTER_MS / 1_000} s later, except those that also occur if nobody joins (${[...regular].join(", ")}).`,
+          `Calls at the upstream are counted until ${AFTER_MS / 1_000} s after the last has joined, except those that also occur if nobody joins (${[...regular].join(", ")}).`,
         columns: {
           viewers: "viewers that join",
           ms: "time until all have joined, ms",
-          calls: "calls at the origin",
+          calls: "calls at the upstream",
           relay: "CPU of the relay for each, ms",
-          origin: "CPU of the origin, ms",
+          origin: "CPU of the upstream, ms",
         },
         rows: [
           {

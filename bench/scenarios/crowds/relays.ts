@@ -31,7 +31,7 @@ interface Found {
 
 export const relays: Scenario = {
   name: "relays",
-  question: "Does the CPU of an origin grow with its relays, or with their viewers?",
+  question: "Does the CPU of an upstream grow with its relays, or with their viewers?",
   run: async (settings) => {
     const viewers = settings.isQuick ? 50 : VIEWERS;
     const remarks = new Remarks();
@@ -47,16 +47,16 @@ export const relays: Scenario = {
       columns: {
         relays: "relays",
         viewers: "viewers in all",
-        origin: "origin's CPU, % of a core",
+        origin: "upstream's CPU, % of a core",
         relay: "CPU of each relay, % of a core",
         commits: "commits per second",
         p50: "click → viewer p50, ms",
         p99: "p99, ms",
       },
       rows: [...grown, crowded].map((found) => ({ ...found })),
-      targets: [atMost(PER_RELAY, "% of a core", "origin's CPU for each further relay", perRelay)],
+      targets: [atMost(PER_RELAY, "% of a core", "upstream's CPU for each further relay", perRelay)],
       notes: [
-        `With ${crowded.viewers} viewers at one relay instead of ${first?.viewers}, the origin's CPU differs by ${(crowded.origin - (first?.origin ?? 0)).toFixed(1)} % of a core.`,
+        `With ${crowded.viewers} viewers at one relay instead of ${first?.viewers}, the upstream's CPU differs by ${(crowded.origin - (first?.origin ?? 0)).toFixed(1)} % of a core.`,
         ...remarks.notes,
       ],
       faults: remarks.faults,
@@ -87,7 +87,7 @@ async function measure(relays: number, viewers: number, settings: Settings, rema
         p50: run.p50,
         p99: run.p99,
       };
-      settings.tell(`relays: ${relays}, viewers: ${viewers}; the origin uses ${found.origin.toFixed(1)} % of a core`);
+      settings.tell(`relays: ${relays}, viewers: ${viewers}; the upstream uses ${found.origin.toFixed(1)} % of a core`);
       remarks.add(`${viewers} viewers of ${relays} relays`, await fleet.judge());
       return found;
     } finally {

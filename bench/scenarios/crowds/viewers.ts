@@ -45,6 +45,7 @@ export const viewers: Scenario = {
     const count = isQuick ? 200 : VIEWERS;
     const seconds = isQuick ? 5 : 30;
     const warmSeconds = isQuick ? 1 : 8;
+    const rounds = isQuick ? 1 : ROUNDS;
     const ends: (() => unknown)[] = [];
     try {
       const origin = await startOrigin(CELLS);
@@ -83,17 +84,17 @@ export const viewers: Scenario = {
         await open("lane of an instance", await instance(), byLane),
         await open("lane of a relay", await start(relaysOf(origin.url)), byLane),
       ];
-      await pace(WARM_RATE, warmSeconds * 1_000, write);
       const stream = { bytes: FRAME_BYTES - FRAME_HEADER_BYTES, framesPerSecond: 1 };
       const floor = await startFloor(BARE_WS, count, stream, [process.execPath, ...peer("ws-floor.ts")]);
       ends.push(() => floor.stop());
+      await pace(WARM_RATE, warmSeconds * 1_000, write);
       await pause(warmSeconds * 1_000);
-      const rounds: Cost[][] = [];
-      for (let round = 0; round < (isQuick ? 1 : ROUNDS); round++) {
-        rounds.push(await measure([() => measureFloor(floor), ...lanes.map((lane) => () => lane.measure())]));
+      const measured: Cost[][] = [];
+      for (let round = 0; round < rounds; round++) {
+        measured.push(await measure([() => measureFloor(floor), ...lanes.map((lane) => () => lane.measure())]));
       }
-      const cpuOf = (at: number) => rounds.map((round) => round[at]?.cpu ?? Number.NaN);
-      const sockets = (rounds[0] ?? []).map((row, at) => ({ ...row, cpu: median(cpuOf(at)) }));
+      const cpuOf = (at: number) => measured.map((round) => round[at]?.cpu ?? Number.NaN);
+      const sockets = (measured[0] ?? []).map((row, at) => ({ ...row, cpu: median(cpuOf(at)) }));
 
       const byFeed: View = (url) => FeedClient.open(url, CELLS);
       const direct = await open("feed of an instance", await instance(), byFeed);
@@ -121,7 +122,7 @@ export const viewers: Scenario = {
       return {
         method:
           `${count} viewers for each way, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
-          `The ways with sockets run at the same time, ${ROUNDS} times (medians), and then those of the feed beside them. ` +
+          `The ways with sockets run at the same time, in ${rounds} rounds (median), and then those of the feed beside them. ` +
           "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
         columns: {
           system: "way",

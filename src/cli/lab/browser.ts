@@ -24,6 +24,8 @@ export interface BrowserWatch {
 /** A browser of either side. */
 export interface Browser {
   readonly isConnected: boolean;
+  /** Whether the server has sent the board since the connection opened. */
+  readonly hasBoard: boolean;
   readonly position: string | undefined;
   /** A 0 or 1 for each box. */
   readonly shown: string;
@@ -89,6 +91,10 @@ export class OurBrowser implements Browser {
 
   get shown(): string {
     return Array.from({ length: this.#cells }, (_, cell) => (this.#board.get(cell) ? "1" : "0")).join("");
+  }
+
+  get hasBoard(): boolean {
+    return this.position !== undefined;
   }
 
   get pending(): number {

@@ -146,7 +146,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
 
   naive: async (lab, { kind }) => {
     // Its finding is about the servers that end now.
-    if (lab.trial) lab.trial.isOpen = false;
+    lab.trial?.close(true);
     lab.says(
       kind === undefined || kind === "none" ? "The naive servers are stopping …" : "The naive servers are starting …",
     );

@@ -4,7 +4,7 @@
  */
 
 import { formatPosition, GENESIS } from "../../board/position.js";
-import { type Cancel, every, realClock } from "../../protocol/clock.js";
+import { type Cancel, every, pause, realClock } from "../../protocol/clock.js";
 import type { ActionName, LabReport, LabView, NaiveKind } from "../../protocol/lab.js";
 import { Hops } from "./hops.js";
 import type { ServerPair } from "./servers.js";
@@ -12,6 +12,8 @@ import { CELLS, PAGE_KEYS, Side, type SideWatch } from "./side.js";
 import { LabTrial } from "./trial.js";
 
 const LOOK_MS = 100;
+/** For the browsers of a naive side. Without Valkey, some servers never send the board. */
+const CONNECT_MS_MAX = 5_000;
 /** After a change, so that several at once are looked at together. */
 const SOON_MS = 8;
 const TRIALS_MAX = 12;
@@ -98,7 +100,7 @@ export class Lab {
 
   /** Begins a trial. An open one ends as it stands. */
   begin(action: ActionName, title: string): LabTrial {
-    if (this.trial) this.trial.isOpen = false;
+    this.trial?.close(true);
     const trial = new LabTrial(++this.#trialCount, action, title, this.naive !== undefined);
     this.#trials = [trial, ...this.#trials].slice(0, TRIALS_MAX);
     this.saw(title);
@@ -116,7 +118,13 @@ export class Lab {
     return Array.from({ length: count }, () => this.#nextCell++ % CELLS);
   }
 
-  /** Ends the naive side, and starts another kind. */
+  /** Unchecks all boxes of our side, so that both sides can begin with the same board. */
+  async clear(): Promise<void> {
+    const shown = Array.from(this.ours.seats[0]?.browser.shown ?? "");
+    await Promise.all(shown.map(async (value, cell) => value === "1" && (await this.ours.click(1, cell, false))));
+  }
+
+  /** Ends the naive side, and starts another kind. Resolves when its browsers show the board. */
   async setNaive(kind: NaiveKind | undefined): Promise<void> {
     const { naive } = this;
     this.naive = undefined;
@@ -128,6 +136,8 @@ export class Lab {
       await next.close();
       throw error;
     });
+    for (let waitedMs = 0; !next.isConnected && waitedMs < CONNECT_MS_MAX; waitedMs += LOOK_MS)
+      await pause(realClock, LOOK_MS);
     this.naive = next;
   }
 

@@ -13,6 +13,7 @@ export class NaiveBrowser implements Browser {
   readonly #socket: Socket;
   #cells: boolean[];
   #pending = 0;
+  hasBoard = false;
 
   constructor(url: string, cells: number, watch: BrowserWatch) {
     this.#cells = new Array<boolean>(cells).fill(false);
@@ -26,10 +27,12 @@ export class NaiveBrowser implements Browser {
     this.#socket.on("disconnect", () => {
       // Socket.IO gives up what was on its way.
       this.#pending = 0;
+      this.hasBoard = false;
       watch.changed();
     });
     this.#socket.on("state", (state: boolean[]) => {
       this.#cells = [...state];
+      this.hasBoard = true;
       watch.frame("whole board");
       watch.changed();
     });

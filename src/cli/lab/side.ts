@@ -20,6 +20,7 @@ import { Wire } from "./wire.js";
 export const COUNT = 4;
 export const CELLS = 64;
 export const PAGE_KEYS = new Names().page({ board: LAB_BOARD, page: 0 });
+const COMMITS_MAX = 1_000;
 const COMMIT_SHA = loadScript("commit").sha;
 /** A naive server sends one of these with each click. */
 const NAIVE_COMMIT = /\r\npublish\r\n|\r\neval\r\n/gi;
@@ -52,6 +53,8 @@ export class Side {
   readonly #hops: Hops;
   readonly #watch: SideWatch;
   readonly #folder: string;
+  /** Positions of which an instance has heard. A request to commit may be sent more than once. */
+  readonly #commits = new Set<string>();
 
   constructor(kind: NaiveKind | undefined, servers: ServerPair, folder: string, hops: Hops, watch: SideWatch) {
     this.kind = kind;
@@ -74,6 +77,12 @@ export class Side {
       uplink.close();
     }
     await Promise.all(this.parts.map((part) => part.close()));
+  }
+
+  /** Whether all browsers are connected and have what the server sends at first. */
+  get isConnected(): boolean {
+    const sendsBoard = this.kind !== "island" && this.kind !== "json-array";
+    return this.seats.every(({ browser }) => browser.isConnected && (browser.hasBoard || !sendsBoard));
   }
 
   /** Clicks a box at a browser, whose screen decides the value if none is given. */
@@ -145,7 +154,7 @@ export class Side {
 
   /** Without shared state, the first browser is as right as any. */
   #wrongIn(shown: string): number {
-    const right = this.stored ?? this.seats[0]?.browser.shown ?? shown;
+    const right = this.stored ?? (this.kind === "island" ? this.seats[0]?.browser.shown : undefined) ?? shown;
     return Array.from(shown).filter((value, cell) => value !== right[cell]).length;
   }
 
@@ -172,13 +181,18 @@ export class Side {
       target: () => this.#servers.primary.port,
       sent: (text) => {
         for (let left = this.#commitsIn(text); left > 0; left--) {
-          this.#watch.committed();
+          if (this.kind !== undefined) this.#watch.committed();
           this.#hops.add("commit", name, valkey(), "commit");
         }
       },
       news: (channel, message, isLost) => {
         const label = this.#labelOf(channel, message);
         if (label === undefined) return;
+        if (this.kind === undefined && !this.#commits.has(label)) {
+          if (this.#commits.size === COMMITS_MAX) this.#commits.clear();
+          this.#commits.add(label);
+          this.#watch.committed();
+        }
         this.#hops.add(isLost ? "lost" : "news", valkey(), name, label);
         if (isLost) this.#watch.saw(`The message ${label} to instance ${number} is lost.`);
       },
@@ -255,7 +269,16 @@ const CAUSES: Readonly<Record<string, string>> = {
 };
 
 function storyOf(number: number, { causes, from, to, deltas, isSnapshot }: Resync): string {
-  const why = causes.map((cause) => CAUSES[cause] ?? cause).join(", and ") || "it had asked before";
+  const why = causes.map((cause) => CAUSES[cause] ?? cause).join(", and ") || "the previous answer left a gap";
   const got = isSnapshot ? "a snapshot" : deltas === 1 ? "1 delta" : `${deltas} deltas`;
-  return `Instance ${number} asked the store for everything since ${from}, because ${why}. It got ${got}, up to ${to}.`;
+  return `Instance ${number} asked the store for everything since ${from}, because ${why}. It got ${got}, up to ${to}.${forkIn(from, to)}`;
+}
+
+/** Says so if the first position does not lead to the second. */
+function forkIn(from: string, to: string): string {
+  const [version = "", tag] = from.split(".");
+  const [newVersion = "", newTag] = to.split(".");
+  if (version === newVersion && tag !== newTag)
+    return " The version is the same and the tag is not: its history was lost.";
+  return Number(newVersion) < Number(version) ? " The version went back: its history was lost." : "";
 }

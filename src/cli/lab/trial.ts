@@ -100,6 +100,7 @@ export class SideRecord {
       acknowledged: this.#acknowledged,
       lost: this.#lost,
       gone: this.#gone,
+      isInterrupted: false,
       commits: this.#commits,
       frames: this.#frames,
       sightings: [...this.#sightings],
@@ -113,7 +114,8 @@ export class LabTrial {
   readonly naive: SideRecord | undefined;
   /** Whether somebody still has to remove the cause. */
   awaitsCure = false;
-  isOpen = true;
+  /** The view of a trial that has ended. Later answers belong to no trial. */
+  #last: Trial | undefined;
   readonly #number: number;
   readonly #title: string;
 
@@ -133,6 +135,20 @@ export class LabTrial {
     this.naive?.cured();
   }
 
+  get isOpen(): boolean {
+    return this.#last === undefined;
+  }
+
+  close(isInterrupted = false): void {
+    if (this.#last) return;
+    const ended = (finding: Finding) => ({
+      ...finding,
+      isInterrupted: isInterrupted && finding.healedMs === undefined,
+    });
+    const { ours, naive, ...view } = this.view();
+    this.#last = { ...view, isOpen: false, ours: ended(ours), naive: naive && ended(naive) };
+  }
+
   /** `isBusy` while the fault is still being made. */
   look(ours: Side, naive: Side | undefined, isBusy: boolean): void {
     if (!this.isOpen) return;
@@ -140,15 +156,16 @@ export class LabTrial {
     if (naive) this.naive?.look(naive);
     const { naive: record } = this;
     const isNaiveDone = !record || record.isSettled || record.sinceCureMs > NAIVE_MS_MAX;
-    if (!isBusy && !this.awaitsCure && this.ours.isSettled && isNaiveDone) this.isOpen = false;
+    if (!isBusy && !this.awaitsCure && this.ours.isSettled && isNaiveDone) this.close();
   }
 
   view(): Trial {
+    if (this.#last) return this.#last;
     return {
       number: this.#number,
       action: this.action,
       title: this.#title,
-      isOpen: this.isOpen,
+      isOpen: true,
       ours: this.ours.finding(),
       naive: this.naive?.finding(),
     };

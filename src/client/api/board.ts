@@ -185,7 +185,7 @@ export interface Board extends Disposable {
    * Sets many cells of one page, all or nothing. If a cell is named twice, the last value counts.
    * Several pages, or more than `limits.writeCellsMax` cells, are refused with NEEDS_SPLIT. With
    * `split` they are set in several such steps. The promise then rejects if any step is refused,
-   * but the other steps remain. A signal withdraws the steps that have not been sent.
+   * but the other steps still take effect. A signal withdraws the steps that have not been sent.
    */
   setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,

@@ -49,16 +49,17 @@ export interface ConnectOptions {
   readonly keep?: ChangeKeeper | undefined;
   /**
    * `feed` reads boards by requests that shared caches answer, for crowds of viewers. Other
-   * people's changes usually show within two seconds. The first change by this client opens a
-   * socket. So do a feed that is refused or slow, a token, a board with claims, and a fifth page.
-   * Default: `live`, over a socket from the start.
+   * people's changes usually show within two seconds. The client switches to a socket for its first
+   * change, or if the feed is refused or slow. It also does so if it has a token, opens a board
+   * with claims, or watches more than four pages of a board. Default: `live`, over a socket from
+   * the start.
    */
   readonly view?: "live" | "feed";
   /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
   /**
-   * Keeps a secret id in the browser's `localStorage`. So an anonymous visitor keeps what is theirs
-   * on boards with claims after a reload, and in other tabs.
+   * Keeps a secret id in the browser's `localStorage`. With it, an anonymous visitor keeps their
+   * cells on boards with claims after a reload, and has them in other tabs too.
    */
   readonly remember?: boolean;
   /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */

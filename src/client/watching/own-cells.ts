@@ -26,10 +26,10 @@ export class OwnCells {
   readonly #unreported = new Map<number, Cancel>();
   readonly #renewing = new Set<number>();
   /**
-   * Cells that this client has given back, until a report lacks them. After a failover, an old
-   * report may still have them, and a renewal would take them again.
+   * Cell that this client has given back -> when that may be forgotten. A failover may lose it, and
+   * then reports have the cell again. Unless it is renewed, its lease ends by then.
    */
-  readonly #givenBack = new Set<number>();
+  readonly #givenBack = new Map<number, number>();
   #rule: OpenResult["claims"];
   #stop: Cancel | undefined;
 
@@ -53,7 +53,7 @@ export class OwnCells {
     let isChanged = false;
     for (const [cell, value] of this.#rule ? changes : []) {
       if (value === 1) this.#givenBack.delete(cell);
-      else if (this.cells.has(cell)) this.#givenBack.add(cell);
+      else if (this.#rule?.isLease) this.#givenBack.set(cell, this.#clock.now() + this.#rule.ms);
       const known = this.#known.get(pageOf(cell));
       // A report of that version has it, and perhaps what became of it.
       if (known === undefined || known >= (versions.get(pageOf(cell)) ?? 0)) continue;
@@ -103,7 +103,6 @@ export class OwnCells {
       this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
       this.#reported(cell);
     }
-    for (const cell of this.#givenBack) if (!this.cells.has(cell)) this.#givenBack.delete(cell);
     return !gone || cells.length > 0 || this.cells.size !== before;
   }
 
@@ -120,6 +119,8 @@ export class OwnCells {
 
   #renewAll(leaseMs: number): void {
     const endMs = Date.now() + leaseMs;
+    const nowMs = this.#clock.now();
+    for (const [cell, untilMs] of this.#givenBack) if (untilMs < nowMs) this.#givenBack.delete(cell);
     for (const [cell, knownMs] of this.cells) {
       // It has no end, or the user is giving it back, or the last renewal is on its way.
       if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;

@@ -142,7 +142,7 @@ function onJoin({ newcomers, clicks, lacking }: JoinSeen): Ruling {
     return failed(`${lacking} of ${countOf(newcomers, "newcomer")} missed clicks that were made while they joined.`);
   }
   return notObserved(
-    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. The moment may have been too short to hit.`,
+    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. There may still be a moment in which clicks are missed, too short for the judge to hit.`,
   );
 }
 
@@ -195,7 +195,7 @@ function onBlind(seen: BlindSeen): Ruling {
     );
   }
   const limited = refused > 0 ? ` The server refused ${refused} of them.` : "";
-  return passed(`${busy}, the others received them, stayed connected and were heard.${limited}`);
+  return passed(`${busy}, the others received them and stayed connected, and their own clicks arrived.${limited}`);
 }
 
 function onCrash({ messages, ending, isBack, damage }: CrashSeen): Ruling {

@@ -5,7 +5,7 @@ import { parseCookie } from "cookie";
 
 /** A visitor who opens a socket or sends an HTTP request, as `authorise` sees them. */
 export interface Caller {
-  /** The door: a live connection of any kind, or an HTTP request. */
+  /** Whether the visitor opens a live connection of any kind, or sends an HTTP request. */
   readonly via: "socket" | "http";
   /**
    * The token from the handshake's `auth` or from `Authorization: Bearer`. It has been verified if

@@ -28,7 +28,7 @@ export interface BoardChange {
   /** The page, a block of 65,536 cells, that contains all changed cells. */
   readonly page: number;
   /**
-   * delta     one commit, which is the batch of all clients that wrote to the page at that moment
+   * delta     one commit, which is a batch of writes by any number of clients
    * snapshot  all changes since the last report, if the individual commits are not known
    */
   readonly kind: "delta" | "snapshot";

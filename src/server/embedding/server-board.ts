@@ -136,8 +136,8 @@ export class ServerBoard {
   /**
    * Sets up to 4,096 cells of one page, all or nothing. If a cell is named more than once, its last
    * value wins. A larger set is refused with NEEDS_SPLIT, unless `split` allows several such steps,
-   * in ascending order. The first step that fails ends the call. The steps before it stay, and the
-   * error is PARTLY_FROZEN or OUTCOME_UNKNOWN.
+   * in ascending order. The first step that fails ends the call. If steps were committed before it,
+   * they stay, and the error is PARTLY_FROZEN, PARTLY_TAKEN or OUTCOME_UNKNOWN.
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,

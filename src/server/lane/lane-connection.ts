@@ -29,6 +29,7 @@ import { WRITE_CELLS_MAX } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
+import type { Beating } from "./beat-rounds.js";
 import { deltaMessage, Message, messageOf, noticeMessage } from "./message.js";
 
 /** Carries the messages: a WebSocket, or the simulation's network. */
@@ -61,7 +62,7 @@ const EARLY_BYTES_MAX = 131_072;
 const NOWHERE: Position = { version: -1, tag: "" };
 const BEAT = new Message(Uint8Array.of(DOWN.beat));
 
-export class LaneConnection implements Recipient {
+export class LaneConnection implements Recipient, Beating {
   readonly #context: LaneContext;
   readonly wire: Wire;
   readonly #allowance: Allowance;
@@ -80,6 +81,8 @@ export class LaneConnection implements Recipient {
   /** Acknowledgements of this turn, by board. */
   #acks: Map<number, Ack[]> | undefined;
   #isHeard = true;
+  /** Whether nothing came between the last two beats. */
+  #isSilent = false;
   /** Whether a beat is due that has not been sent. */
   #owesBeat = false;
   #isEnding = false;
@@ -108,18 +111,19 @@ export class LaneConnection implements Recipient {
     else this.#greet(message);
   }
 
-  /** A beat is due, and the next message takes it along. False if nothing came since the last. */
-  beat(): boolean {
-    this.#owesBeat = this.#isHeard;
+  beat(): void {
+    this.#isSilent = !this.#isHeard;
     this.#isHeard = false;
-    return this.#owesBeat;
+    this.#owesBeat = true;
   }
 
-  /** Sends the beat, if no message has taken it along. */
-  beatAlone(): void {
-    if (!this.#owesBeat) return;
+  /** False if nothing came from the client since the last beat but one. */
+  beatAlone(): boolean {
+    if (this.#isSilent && !this.#isHeard) return false;
+    const isDue = this.#owesBeat;
     this.#owesBeat = false;
-    this.#send(BEAT);
+    if (isDue) this.#send(BEAT);
+    return true;
   }
 
   get address(): string {
@@ -281,11 +285,10 @@ export class LaneConnection implements Recipient {
   #send(message: Message): void {
     if (this.#isGone) return;
     const { instance, bufferBytesMax } = this.#context;
-    if (this.#owesBeat) {
-      this.#owesBeat = false;
-      this.wire.send(message, BEAT);
-      instance.metrics.sent(BEAT.bytes.length);
-    } else this.wire.send(message);
+    const beat = this.#owesBeat ? BEAT : undefined;
+    this.#owesBeat = false;
+    this.wire.send(message, beat);
+    if (beat) instance.metrics.sent(beat.bytes.length);
     instance.metrics.sent(message.bytes.length);
     if (this.wire.waiting <= bufferBytesMax) return;
     // Its end comes later, and must be counted once.

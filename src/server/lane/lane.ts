@@ -19,6 +19,7 @@ import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
 import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
+import { BeatRounds, TICKS_MAX } from "./beat-rounds.js";
 import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
 import { type LaneDoor, LaneSocket, LaneWebSocket } from "./lane-socket.js";
 import { noticeMessage } from "./message.js";
@@ -35,11 +36,6 @@ export interface LaneOptions {
   readonly silentMsMax: number;
 }
 
-/** Beats go to a part of the connections at a time. */
-const BEAT_PARTS = 20;
-/** A beat waits this many parts for a message that takes it along, which saves a write. */
-const ALONG_PARTS = 3;
-
 export class Lane {
   readonly #instance: Instance;
   readonly #connections: Connections;
@@ -47,11 +43,10 @@ export class Lane {
   readonly #context: LaneContext;
   readonly #door: LaneDoor;
   readonly #ws: Server<typeof LaneWebSocket>;
-  readonly #parts = Array.from({ length: BEAT_PARTS }, () => new Set<LaneConnection>());
+  readonly #beats = new BeatRounds<LaneConnection>();
   /** Connections without `hello`, oldest first -> when they are closed. */
   readonly #silent = new Map<LaneConnection, number>();
   readonly #timer: NodeJS.Timeout;
-  #made = 0;
   #open = 0;
 
   constructor(http: EventEmitter, instance: Instance, connections: Connections, options: LaneOptions) {
@@ -84,13 +79,10 @@ export class Lane {
     http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {
       if (options.isOurs(request)) this.#upgrade(request, tcp, head);
     });
-    let part = 0;
     this.#timer = setInterval(() => {
-      for (const connection of this.#parts[(part + BEAT_PARTS - ALONG_PARTS) % BEAT_PARTS] ?? [])
-        connection.beatAlone();
-      this.#beat(part++ % BEAT_PARTS);
+      for (const connection of this.#beats.tick()) connection.wire.cut();
       this.#cutSilent();
-    }, BEAT_MS / BEAT_PARTS);
+    }, BEAT_MS / TICKS_MAX);
     this.#timer.unref();
   }
 
@@ -100,12 +92,12 @@ export class Lane {
 
   notify(notice: Notice): void {
     const message = noticeMessage(notice);
-    for (const connection of this.#all()) connection.notify(message);
+    for (const connection of this.#beats) connection.notify(message);
   }
 
   /** Ends the connections of this user; returns their number. */
   disconnect(subject: string): number {
-    const theirs = Array.from(this.#all()).filter((connection) => connection.subject === subject);
+    const theirs = Array.from(this.#beats).filter((connection) => connection.subject === subject);
     for (const connection of theirs) connection.wire.cut();
     return theirs.length;
   }
@@ -113,12 +105,8 @@ export class Lane {
   /** Ends all connections. */
   close(): void {
     clearInterval(this.#timer);
-    for (const connection of this.#all()) connection.wire.close();
+    for (const connection of this.#beats) connection.wire.close();
     this.#ws.close();
-  }
-
-  *#all(): Iterable<LaneConnection> {
-    for (const part of this.#parts) yield* part;
   }
 
   #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
@@ -150,13 +138,13 @@ export class Lane {
     const { allowance, refusal } = this.#connections.admitWebSocket(request, wire);
     const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
     wire.serve(connection, !refusal);
-    this.#parts[this.#made++ % BEAT_PARTS]?.add(connection);
+    this.#beats.add(connection);
     this.#silent.set(connection, this.#instance.clock.now() + this.#options.silentMsMax);
     this.#open++;
   }
 
   #closed(connection: LaneConnection, wasAdmitted: boolean): void {
-    for (const part of this.#parts) part.delete(connection);
+    this.#beats.delete(connection);
     this.#silent.delete(connection);
     this.#open--;
     if (wasAdmitted) this.#instance.admission.disconnect(connection.address);
@@ -168,12 +156,6 @@ export class Lane {
       if (refusal) throw refusal;
       return identify(this.#instance, request, auth, this.#options.origins);
     };
-  }
-
-  #beat(part: number): void {
-    for (const connection of this.#parts[part] ?? []) {
-      if (!connection.beat()) connection.wire.cut();
-    }
   }
 
   #cutSilent(): void {

@@ -66,7 +66,7 @@ function SideResult({ name, trial, finding, isLogOpen = false, onLog }: SideProp
       <p>
         {countOf(clicks, "click")}, {acknowledged} acknowledged
         {lost > 0 && [", ", <strong key="lost">{lost} of them lost</strong>]}
-        {gone > 0 && [", ", <strong key="gone">{gone} never arrived</strong>]}. {countOf(commits, "commit")},{" "}
+        {gone > 0 && [", ", <strong key="gone">{gone} have not arrived</strong>]}. {countOf(commits, "commit")},{" "}
         {countOf(frames, "message")} to browsers.
       </p>
       {sightings.length > 0 && (
@@ -97,17 +97,28 @@ export function summaryOf({ ours, naive, isOpen }: Trial): string {
   return naive ? `${text} Naive: ${verdictOf(naive, isOpen).text}.` : text;
 }
 
-function verdictOf({ healedMs, sinceCureMs, behindMost, wrong, lost, gone }: Finding, isOpen: boolean) {
+function verdictOf(finding: Finding, isOpen: boolean) {
+  const { healedMs, sinceCureMs, behindMost, wrong, lost, gone, isInterrupted } = finding;
   if (healedMs === undefined) {
+    if (isInterrupted) return { tone: "waiting", text: "not finished: another button was pressed" };
     if (isOpen) return { tone: "waiting", text: "not all agree yet" };
-    return { tone: "bad", text: wrong > 0 ? `still wrong: ${wrong} of 64 boxes` : "not healed" };
+    return {
+      tone: "bad",
+      text: wrong > 0 ? `still wrong: up to ${countOf(wrong, "box", "boxes")} on a screen` : "not healed",
+    };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
-  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} never arrived` };
+  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} have not arrived` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
-  const since = sinceCureMs === undefined ? "" : ` (${inSeconds(sinceCureMs)} after the cause was removed)`;
-  return { tone: "good", text: `healed in ${inSeconds(healedMs)}${since}` };
+  // With a cause that somebody removes, the time before says only how long they waited.
+  const after =
+    sinceCureMs === undefined
+      ? `after ${inSeconds(healedMs)}`
+      : `${inSeconds(sinceCureMs)} after the cause was removed`;
+  return { tone: "good", text: `all agree ${after}` };
 }
+
+const STATES = { up: "up", starting: "is starting", hung: "hangs", down: "is killed" } as const;
 
 function inSeconds(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(2)} s`;
@@ -117,11 +128,15 @@ function inSeconds(ms: number): string {
 export function Positions({ view }: { view: LabView }) {
   const { servers, ours } = view;
   const behind = new Map(ours.behind.map(({ part, why }: Behind) => [part, why]));
+  const primary = servers.find(({ role }) => role === "primary");
+  const isWhole = [...servers, ...ours.instances].every(({ state }) => state === "up");
   const rows = [
     ...servers
       .toSorted((one) => (one.role === "primary" ? -1 : 1))
-      .map(({ role, state, position }) => [`Valkey, ${role}`, position ?? state] as const),
-    ...ours.instances.map(({ number, state, position }) => [`instance ${number}`, position ?? state] as const),
+      .map(({ role, state, position }) => [`Valkey, ${role}`, position ?? STATES[state]] as const),
+    ...ours.instances.map(({ number, state, position }) => {
+      return [`instance ${number}`, state === "up" ? (position ?? "no page") : STATES[state]] as const;
+    }),
     ...ours.browsers.map(({ number, position }) => [`browser ${number}`, position ?? "none"] as const),
   ];
   return (
@@ -129,7 +144,13 @@ export function Positions({ view }: { view: LabView }) {
       <h3>
         Positions{" "}
         <span class="pill" data-tone={behind.size === 0 ? "good" : "waiting"} data-testid="lab-behind">
-          {behind.size === 0 ? "all agree" : `${behind.size} behind: ${Array.from(behind.keys()).join(", ")}`}
+          {primary?.state !== "up"
+            ? `Valkey ${STATES[primary?.state ?? "down"]}`
+            : behind.size > 0
+              ? `${behind.size} behind: ${Array.from(behind.keys()).join(", ")}`
+              : isWhole
+                ? "all agree"
+                : "all others agree"}
         </span>
       </h3>
       <dl translate={false}>

@@ -79,8 +79,8 @@ export function feedSender(instance: Instance, rules: CacheRules): RequestHandle
 }
 
 /**
- * Throws a Refusal unless the address is spelled as the library does. A trusted cache takes each
- * other spelling for another address, so a stranger could have many requests wait at once.
+ * Throws a Refusal unless the address is spelled as the library does, or without the cells. A cache
+ * takes each other spelling for another address, and would pass on a request for each.
  */
 function askedIn(
   request: Request,

@@ -1,7 +1,8 @@
 /*
  * The requests that wait for news. Each holds a place until it is answered or its client is gone.
- * An address has as many places as it may have sockets. A draining or closing instance answers all
- * with GOING_AWAY, so that a balancer sends them to another instance.
+ * An address has as many places as it may have sockets. Trusted caches have half of all places, so
+ * that strangers behind them cannot take those of others. A draining or closing instance answers
+ * all with GOING_AWAY, so that a balancer sends them to another instance.
  */
 
 import type { Response } from "express";
@@ -10,6 +11,8 @@ import type { Instance } from "../../instance/instance.js";
 
 /** Each takes about as much memory as a socket. */
 const WAITING_MAX = 5_000;
+/** Of requests that trusted caches pass on: one for each page that is viewed. */
+const FROM_CACHES_MAX = 2_500;
 /** An address may have this part of the places that are left, and some in any case. */
 const SHARE = 8;
 const PLACES_MIN = 8;
@@ -19,6 +22,7 @@ export class WaitingRequests {
   readonly #instance: Instance;
   readonly #addresses = new Map<string, number>();
   #count = 0;
+  #fromCaches = 0;
 
   constructor(instance: Instance) {
     this.#instance = instance;
@@ -59,8 +63,10 @@ export class WaitingRequests {
   }
 
   #take(address: string | undefined): void {
-    if (this.#count >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: RETRY_MS });
-    if (address !== undefined) {
+    const isFull = this.#count >= WAITING_MAX || (address === undefined && this.#fromCaches >= FROM_CACHES_MAX);
+    if (isFull) throw new Refusal("BUSY", { retryAfterMs: RETRY_MS });
+    if (address === undefined) this.#fromCaches++;
+    else {
       const waiting = this.#addresses.get(address) ?? 0;
       // The fewer places are left, the fewer one address may have.
       const most = Math.max(PLACES_MIN, (WAITING_MAX - this.#count) / SHARE);
@@ -73,7 +79,10 @@ export class WaitingRequests {
 
   #free(address: string | undefined): void {
     this.#count--;
-    if (address === undefined) return;
+    if (address === undefined) {
+      this.#fromCaches--;
+      return;
+    }
     const waiting = this.#addresses.get(address) ?? 0;
     if (waiting > 1) this.#addresses.set(address, waiting - 1);
     else this.#addresses.delete(address);

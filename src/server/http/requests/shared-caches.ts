@@ -37,6 +37,8 @@ export function readersOf(origins: readonly string[]): string | undefined {
 /** Reads through a trusted cache stand for many viewers. Writes count as those of any address. */
 export function isFromTrustedCache(request: Request, { trusted }: CacheRules): boolean {
   if (request.method !== "GET" && request.method !== "HEAD") return false;
+  // A cache passes this on for one visitor.
+  if (request.headers.authorization !== undefined) return false;
   const trust = trustOf(request.app);
   const address = clientAddress(request, trust) ?? "";
   // A proxy's own address stands for a client that hides.

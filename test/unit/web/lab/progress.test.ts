@@ -9,7 +9,7 @@ const STEPS = [
 ] as const;
 
 const finding = { healedMs: undefined, sinceCureMs: undefined, behindMost: 0, wrong: 0, clicks: 0, acknowledged: 0 };
-const counts = { lost: 0, gone: 0, commits: 0, frames: 0, sightings: [] };
+const counts = { lost: 0, gone: 0, commits: 0, frames: 0, isInterrupted: false, sightings: [] };
 const trial = (number: number, action: ActionName, isOpen: boolean): Trial => ({
   ...{ number, action, title: "", isOpen },
   ...{ ours: { ...finding, ...counts }, naive: undefined },
