@@ -63,7 +63,7 @@ export async function pictureLab(browser: Browser, images: string): Promise<void
 
 /** Films both drawings from the fault until ours has healed. */
 async function filmFault(page: Page, fault: ActionName, cure?: string): Promise<Uint8Array> {
-  const button = page.locator(`[data-testid=lab-${fault}]:enabled`);
+  const button = page.locator(`[data-testid=lab-${fault}][aria-disabled=false]`);
   await button.waitFor({ timeout: HEAL_MS_MAX });
   const film = new Film();
   const drawings = page.locator(".drawings");
@@ -103,7 +103,8 @@ async function lookAtLab(browser: Browser, folder: string): Promise<void> {
 async function lookAtStates(browser: Browser, url: string, folder: string): Promise<void> {
   for (const [size, width, height] of [
     ["desktop", 1_440, 1_000],
-    ["phone", 360, 740],
+    ["phone", 390, 844],
+    ["small-phone", 320, 568],
   ] as const) {
     for (const colorScheme of ["light", "dark"] as const) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });
@@ -119,7 +120,7 @@ async function lookAtStates(browser: Browser, url: string, folder: string): Prom
       await closed(page, "kill");
       await page.getByTestId("lab-start").click();
       await page.getByTestId("lab-kill").waitFor({ timeout: HEAL_MS_MAX });
-      await page.locator("[data-testid=lab-promote]:enabled").waitFor({ timeout: HEAL_MS_MAX });
+      await page.locator("[data-testid=lab-promote][aria-disabled=false]").waitFor({ timeout: HEAL_MS_MAX });
       await page.getByTestId("lab-promote").click();
       await closed(page, "promote");
       await page.getByTestId("lab-step-2").click();
@@ -148,7 +149,7 @@ async function closed(page: Page, action: string): Promise<void> {
 
 /** The newest trial, if it is of this action. An earlier one of the same action is another. */
 function newest(page: Page, action: string) {
-  return page.locator(`article:first-child[data-testid=lab-trial][data-action=${action}]`);
+  return page.getByTestId("lab-newest").locator(`[data-testid=lab-trial][data-action=${action}]`);
 }
 
 /** Runs the demo, as it is built, for as long as `use` takes. */

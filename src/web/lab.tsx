@@ -1,13 +1,13 @@
 /* The lab: a cluster on this machine, drawn while it works, with buttons that break it. */
 
 import { render } from "preact";
-import { useCallback, useEffect, useState } from "preact/hooks";
-import type { Hop, LabOrder, LabView, SideView } from "../protocol/lab.js";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { Hop, LabOrder, LabView, SideView, Trial } from "../protocol/lab.js";
 import { Controls, NAIVE_NAMES } from "./lab/controls.js";
 import { Drawing, type Drawn } from "./lab/drawing.js";
-import { SHOWN_AT, stageMs } from "./lab/motion.js";
+import { bringIntoView, SHOWN_AT, stageMs } from "./lab/motion.js";
 import { followReports, sendOrder } from "./lab/orders.js";
-import { Positions, Results, summaryOf } from "./lab/results.js";
+import { EarlierResults, Positions, Result, summaryOf, toneOf } from "./lab/results.js";
 import { Tutorial } from "./lab/tutorial.js";
 import { SiteHeader } from "./site-header.js";
 
@@ -33,14 +33,16 @@ function Lab() {
       }, setLost),
     [],
   );
+  const drawings = useRef<HTMLDivElement>(null);
   const order = useCallback(async (what: LabOrder) => {
+    if (what.action !== "naive" && drawings.current) bringIntoView(drawings.current);
     const refusal = await sendOrder(what);
     setProblem(refusal);
     return refusal === undefined;
   }, []);
   if (!view || !late) return <p class="loading">Loading …</p>;
-  const open = (number: number | undefined) => {
-    history.replaceState(undefined, "", number === undefined ? location.pathname : `#step-${number}`);
+  const open = (number: number) => {
+    history.replaceState(undefined, "", `#step-${number}`);
     setStep(number);
   };
   const drawing = (side: "ours" | "naive", title: string) => (
@@ -49,6 +51,7 @@ function Lab() {
       <Drawing
         side={side}
         title={title}
+        isUnshared={side === "naive" && view.naive?.kind === "island"}
         drawn={drawnOf(side, view, late)}
         hops={hops}
         chosen={chosen}
@@ -57,42 +60,56 @@ function Lab() {
       />
     </figure>
   );
-  const [last] = view.trials;
-  const notice = isLost
+  const [newest, ...earlier] = view.trials;
+  const trouble = isLost
     ? "The demo does not answer. Start it again: npm run demo"
-    : (problem ?? view.busy ?? view.problem);
+    : (problem ?? (view.busy ? undefined : view.problem));
+  const tone = trouble ? "bad" : view.busy || !newest ? undefined : toneOf(newest);
   return (
     <>
+      <a class="skip" href="#tutorial">
+        Skip to the tutorial
+      </a>
       <SiteHeader page="Lab">
         <p>Real processes on this machine. Break them, and watch what happens.</p>
       </SiteHeader>
       <main class="lab">
         <div class="stage">
-          <div class={view.naive ? "drawings both" : "drawings"}>
+          <div class={view.naive ? "drawings both" : "drawings"} ref={drawings}>
             {drawing("ours", "SocketScaler")}
             {view.naive && drawing("naive", `Naive: ${NAIVE_NAMES[view.naive.kind]}`)}
           </div>
-          <p
-            class="busy"
-            role="status"
-            data-testid="lab-busy"
-            data-tone={isLost || problem || view.problem ? "bad" : undefined}
-          >
-            {notice ?? (last ? summaryOf(last) : "Ready. Press any button.")}
+          <Legend />
+          <p class="status" role="status" id="lab-status" data-testid="lab-busy" data-tone={tone}>
+            {trouble ?? view.busy ?? summaryNow(newest)}
           </p>
+          {newest && <Result trial={newest} />}
+        </div>
+        <div class="texts">
+          <Tutorial number={step} isBusy={view.busy !== undefined} trials={view.trials} onOpen={open} order={order} />
+        </div>
+        <div class="tools">
           <Controls view={view} chosen={chosen} onChoose={setChosen} order={order} />
           <Positions view={view} />
           <Links view={view} />
-        </div>
-        <div class="texts">
-          <Tutorial number={step} isBusy={view.busy !== undefined} onOpen={open} order={order} />
-          <section aria-label="Results">
-            <h2>What happened</h2>
-            <Results trials={view.trials} />
-          </section>
+          <EarlierResults trials={earlier} />
         </div>
       </main>
     </>
+  );
+}
+
+function summaryNow(newest: Trial | undefined): string {
+  return newest ? summaryOf(newest) : "Ready. Press any button: the result appears here, with measured times.";
+}
+
+function Legend() {
+  return (
+    <p class="legend" data-testid="lab-legend">
+      <span class="dot-sign">3</span> A dot is a message, slowed down; a number in it means several.{" "}
+      <span class="box-sign" /> A red outline is a box that differs from the store. A position is version.tag and names
+      one state of the board; a <span class="behind">yellow</span> one is behind.
+    </p>
   );
 }
 
@@ -103,13 +120,16 @@ function shownAll(view: LabView): Late {
   return { primary: view, replica: view, instances: view, browsers: view };
 }
 
-/** Positions and boxes follow the dots. Whether a part runs is shown at once. */
+/**
+ * Positions and boxes follow the dots. Whether a part runs is shown at once. Valkey's positions are
+ * SocketScaler's: the naive versions have none there.
+ */
 function drawnOf(side: "ours" | "naive", now: LabView, late: Late): Drawn {
   const sideOf = (view: LabView): SideView | undefined => view[side];
   const server = (index: number) => {
     const present = now.servers[index];
     const shown = late[present?.role ?? "primary"].servers[index];
-    return present ? [{ ...present, position: shown?.position }] : [];
+    return present ? [{ ...present, position: side === "ours" ? shown?.position : undefined }] : [];
   };
   const [instances, browsers] = [sideOf(late.instances)?.instances, sideOf(late.browsers)?.browsers];
   return {

@@ -1,6 +1,7 @@
 /* The buttons of the lab. Each names what it does to which part now. */
 
 import type { LabOrder, LabView, NaiveKind } from "../../protocol/lab.js";
+import { Press } from "./press.js";
 
 export const NAIVE_NAMES: Readonly<Record<NaiveKind, string>> = {
   island: "a board in each process",
@@ -26,6 +27,8 @@ interface Button {
 
 export function Controls({ view, chosen, onChoose, order }: Props) {
   const groups = groupsFor(view, chosen);
+  const isBusy = view.busy !== undefined;
+  const kind = view.naive?.kind ?? "none";
   return (
     <section class="controls" aria-label="Faults">
       <div class="chooser" role="radiogroup" aria-label="Number of the instance or browser">
@@ -38,29 +41,25 @@ export function Controls({ view, chosen, onChoose, order }: Props) {
         ))}
       </div>
       {Object.entries(groups).map(([name, buttons]) => (
-        <fieldset key={name}>
-          <legend>{name}</legend>
-          {buttons.map(({ label, order: what, not }) => (
-            <button
-              key={what.action}
-              type="button"
-              data-testid={`lab-${what.action}`}
-              disabled={Boolean(not) || view.busy !== undefined}
-              title={not || undefined}
-              onClick={() => order({ target: chosen, ...what })}
-            >
-              {label}
-            </button>
-          ))}
-        </fieldset>
+        <Group
+          key={name}
+          name={name}
+          buttons={buttons}
+          isBusy={isBusy}
+          press={(what) => order({ target: chosen, ...what })}
+        />
       ))}
       <label class="naive">
         Beside it, a naive version
         <select
-          value={view.naive?.kind ?? "none"}
-          disabled={view.busy !== undefined}
+          value={kind}
+          aria-disabled={isBusy}
+          aria-describedby={isBusy ? "lab-status" : undefined}
           data-testid="lab-naive"
-          onChange={({ currentTarget }) => order({ action: "naive", kind: currentTarget.value as NaiveKind | "none" })}
+          onChange={({ currentTarget }) => {
+            if (isBusy) currentTarget.value = kind;
+            else order({ action: "naive", kind: currentTarget.value as NaiveKind | "none" });
+          }}
         >
           <option value="none">none</option>
           {KINDS.map((kind) => (
@@ -71,6 +70,39 @@ export function Controls({ view, chosen, onChoose, order }: Props) {
         </select>
       </label>
     </section>
+  );
+}
+
+interface GroupProps {
+  readonly name: string;
+  readonly buttons: readonly Button[];
+  readonly isBusy: boolean;
+  readonly press: (order: LabOrder) => void;
+}
+
+function Group({ name, buttons, isBusy, press }: GroupProps) {
+  const whyId = `why-${name}`;
+  const reasons = Array.from(new Set(buttons.flatMap(({ not }) => not || [])));
+  return (
+    <fieldset>
+      <legend>{name}</legend>
+      {buttons.map(({ label, order, not }) => (
+        <Press
+          key={order.action}
+          name={order.action}
+          isOff={Boolean(not) || isBusy}
+          reason={not ? whyId : "lab-status"}
+          onPress={() => press(order)}
+        >
+          {label}
+        </Press>
+      ))}
+      {reasons.length > 0 && (
+        <p class="hint" id={whyId}>
+          Not now: {reasons.join(", ")}.
+        </p>
+      )}
+    </fieldset>
   );
 }
 

@@ -18,6 +18,8 @@ export interface Drawn {
 interface Props {
   readonly side: SideName;
   readonly title: string;
+  /** Whether the instances of this side do not use Valkey. */
+  readonly isUnshared: boolean;
   readonly drawn: Drawn;
   /** The last hops; another array each time. */
   readonly hops: readonly Hop[];
@@ -26,14 +28,15 @@ interface Props {
   readonly onClick: (browser: number, cell: number) => void;
 }
 
-export function Drawing({ side, title, drawn, hops, chosen, onChoose, onClick }: Props) {
+export function Drawing({ side, title, isUnshared, drawn, hops, chosen, onChoose, onClick }: Props) {
   const layer = useRef<SVGGElement>(null);
   const primary = drawn.servers.find(({ role }) => role === "primary");
   const replica = drawn.servers.find((server) => server !== primary);
   const name = primary?.name ?? "a";
   useEffect(() => {
-    if (layer.current) animate(layer.current, hops, side, name);
-  }, [hops, side, name]);
+    const seen = isUnshared ? hops.filter(({ kind }) => kind !== "copy") : hops;
+    if (layer.current) animate(layer.current, seen, side, name);
+  }, [hops, isUnshared, side, name]);
   return (
     <svg
       class="drawing"
@@ -47,20 +50,25 @@ export function Drawing({ side, title, drawn, hops, chosen, onChoose, onClick }:
         const className = `link ${isConnected ? "" : "cut"}`;
         return <line key={number} class={className} x1={from} x2={to} y1={BROWSER.top + 60} y2={INSTANCE.top + 10} />;
       })}
-      {drawn.instances.map(({ number, state }) => {
-        const className = `link ${state === "up" ? "" : "cut"}`;
-        const to = placeOf(`valkey.${name}`, name);
-        return <line key={number} class={className} x1={columnOf(number)} x2={to.x} y1={INSTANCE.top + 30} y2={to.y} />;
-      })}
-      {replica && (
-        <line
-          class={`link ${replica.isLinked ? "" : "cut"}`}
-          x1={PRIMARY_X}
-          x2={REPLICA_X}
-          y1={SERVER.top + 24}
-          y2={SERVER.top + 24}
-        />
-      )}
+      {!isUnshared &&
+        drawn.instances.map(({ number, state }) => {
+          const [className, from] = [`link ${state === "up" ? "" : "cut"}`, columnOf(number)];
+          const to = placeOf(`valkey.${name}`, name);
+          return <line key={number} class={className} x1={from} x2={to.x} y1={INSTANCE.top + 30} y2={to.y} />;
+        })}
+      <g class={isUnshared ? "unused" : ""}>
+        {replica && (
+          <line
+            class={`link ${replica.isLinked ? "" : "cut"}`}
+            x1={PRIMARY_X}
+            x2={REPLICA_X}
+            y1={SERVER.top + 24}
+            y2={SERVER.top + 24}
+          />
+        )}
+        {primary && <ServerBox server={primary} x={PRIMARY_X} head={primary.position} />}
+        {replica && <ServerBox server={replica} x={REPLICA_X} head={primary?.position} />}
+      </g>
       {drawn.browsers.map((browser) => (
         <BrowserBox
           key={browser.number}
@@ -90,8 +98,6 @@ export function Drawing({ side, title, drawn, hops, chosen, onChoose, onClick }:
           <State state={state} position={position} head={headOf(side, primary)} x={INSTANCE.width / 2} y={35} />
         </g>
       ))}
-      {primary && <ServerBox server={primary} x={PRIMARY_X} head={primary.position} />}
-      {replica && <ServerBox server={replica} x={REPLICA_X} head={primary?.position} />}
       <g ref={layer} />
     </svg>
   );

@@ -1,11 +1,12 @@
 /* Just the Markdown that docs/tutorial.md uses, as elements. Links lead to the sources. */
 
 import type { ComponentChildren } from "preact";
+import { Picture } from "./picture.js";
 
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*]+)\*|\[([^\]]+)\]\(([^)]+)\)/g;
 
 export function Prose({ block }: { block: string }) {
-  if (block.startsWith("    ")) return <pre>{block.replaceAll(/^ {4}/gm, "")}</pre>;
+  if (block.startsWith("    ")) return <Picture text={block.replaceAll(/^ {4}/gm, "")} />;
   if (block.startsWith("- ")) {
     return (
       <ul>

@@ -20,6 +20,13 @@ const SVG = "http://www.w3.org/2000/svg";
 const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
 export const stageMs = (stage: number) => (isStill ? 0 : stage * HOP_MS);
 
+/** Scrolls to `element`, unless all of it can be seen. */
+export function bringIntoView(element: Element): void {
+  const { top, bottom } = element.getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  element.scrollIntoView({ block: "start", behavior: isStill ? "instant" : "smooth" });
+}
+
 /** Draws the hops of one side into `layer`. */
 export function animate(layer: SVGGElement, hops: readonly Hop[], side: string, primary: string): void {
   if (isStill || document.hidden) return;

@@ -1,63 +1,94 @@
 /* The result of each fault: the parts that were behind, how they healed, and how long it took. */
 
+import { useState } from "preact/hooks";
 import { countOf } from "../../protocol/count.js";
 import type { Behind, Finding, LabView, Trial } from "../../protocol/lab.js";
 
-export function Results({ trials }: { trials: readonly Trial[] }) {
-  if (trials.length === 0) return <p class="hint">Press a button. The result appears here, with measured times.</p>;
+/** The newest result. */
+export function Result({ trial }: { trial: Trial }) {
+  // A reader who folds a log does not want the next one open either.
+  const [isLogOpen, setLogOpen] = useState(true);
   return (
-    <div class="results">
-      {trials.map((trial, index) => (
-        <article key={trial.number} data-testid="lab-trial" data-action={trial.action} data-open={trial.isOpen}>
-          <h3>{trial.title}</h3>
-          <div class="sides">
-            <SideResult name="SocketScaler" finding={trial.ours} isOpen={trial.isOpen} isLong={index === 0} />
-            {trial.naive && (
-              <SideResult name="Naive" finding={trial.naive} isOpen={trial.isOpen} isLong={index === 0} />
-            )}
-          </div>
-        </article>
-      ))}
-    </div>
+    <section class="results" aria-label="What happened" data-testid="lab-newest">
+      <TrialView trial={trial} isLogOpen={isLogOpen} onLog={setLogOpen} />
+    </section>
   );
 }
 
-interface SideProps {
-  readonly name: string;
-  readonly finding: Finding;
-  readonly isOpen: boolean;
-  /** Whether what was seen is listed, too. */
-  readonly isLong: boolean;
+/** The results before the newest one, folded. */
+export function EarlierResults({ trials }: { trials: readonly Trial[] }) {
+  if (trials.length === 0) return null;
+  return (
+    <details class="earlier" data-testid="lab-earlier">
+      <summary>{countOf(trials.length, "earlier result")}</summary>
+      <div class="results">
+        {trials.map((trial) => (
+          <TrialView key={trial.number} trial={trial} />
+        ))}
+      </div>
+    </details>
+  );
 }
 
-function SideResult({ name, finding, isOpen, isLong }: SideProps) {
-  const { clicks, acknowledged, lost, gone, commits, frames, sightings } = finding;
-  const verdict = verdictOf(finding, isOpen);
+interface LogProps {
+  readonly isLogOpen?: boolean;
+  readonly onLog?: (isOpen: boolean) => void;
+}
+
+function TrialView({ trial, ...log }: LogProps & { trial: Trial }) {
+  const { number, action, title, isOpen, ours, naive } = trial;
+  return (
+    <article data-testid="lab-trial" data-action={action} data-number={number} data-open={isOpen}>
+      <h2>{title}</h2>
+      <div class="sides">
+        <SideResult name="SocketScaler" trial={trial} finding={ours} {...log} />
+        {naive && <SideResult name="Naive" trial={trial} finding={naive} {...log} />}
+      </div>
+    </article>
+  );
+}
+
+type SideProps = LogProps & { readonly name: string; readonly trial: Trial; readonly finding: Finding };
+
+function SideResult({ name, trial, finding, isLogOpen = false, onLog }: SideProps) {
+  const { clicks, acknowledged, lost, gone, commits, frames } = finding;
+  const verdict = verdictOf(finding, trial.isOpen);
+  // The log begins with the title, which is the heading here.
+  const sightings = finding.sightings.filter(({ text }) => text !== trial.title);
   return (
     <section data-testid={`lab-result-${name.toLowerCase()}`}>
-      <h4>
+      <h3>
         {name}{" "}
         <span class="pill" data-tone={verdict.tone} data-testid="lab-verdict">
           {verdict.text}
         </span>
-      </h4>
+      </h3>
       <p>
         {countOf(clicks, "click")}, {acknowledged} acknowledged
-        {lost > 0 && <strong>, {lost} of them lost</strong>}
-        {gone > 0 && <strong>, {gone} have not arrived</strong>}. {countOf(commits, "commit")},{" "}
+        {lost > 0 && [", ", <strong key="lost">{lost} of them lost</strong>]}
+        {gone > 0 && [", ", <strong key="gone">{gone} have not arrived</strong>]}. {countOf(commits, "commit")},{" "}
         {countOf(frames, "message")} to browsers.
       </p>
-      {isLong && (
-        <ol class="sightings">
-          {sightings.map(({ ms, text }, at) => (
-            <li key={at}>
-              <span>{inSeconds(ms)}</span> {text}
-            </li>
-          ))}
-        </ol>
+      {sightings.length > 0 && (
+        <details class="log" open={isLogOpen} onToggle={({ currentTarget }) => onLog?.(currentTarget.open)}>
+          <summary>Log</summary>
+          <ol class="sightings">
+            {sightings.map(({ ms, text }, at) => (
+              <li key={at}>
+                <span>{inSeconds(ms)}</span> {text}
+              </li>
+            ))}
+          </ol>
+        </details>
       )}
     </section>
   );
+}
+
+/** How the newest trial stands on the side where it stands worse. */
+export function toneOf({ ours, naive, isOpen }: Trial): string {
+  const tones = [ours, naive].map((finding) => finding && verdictOf(finding, isOpen).tone);
+  return ["bad", "waiting"].find((tone) => tones.includes(tone)) ?? "good";
 }
 
 /** One line about the newest trial. */

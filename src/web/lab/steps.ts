@@ -62,7 +62,7 @@ export function readSteps(document: string): Step[] {
       options,
       right,
       after: blocks.slice(answered).filter((_, offset) => answered + offset !== exercised),
-      exercise: (blocks[exercised] ?? "").replace(/^\*\*Exercise\.\*\*\s*/, ""),
+      exercise: (blocks[exercised] ?? "").replace(/^\*\*Exercise\.\*\*\s*/, "").replaceAll(/\s+/g, " "),
       ...scene,
     };
   });
