@@ -83,15 +83,8 @@ export class LaneSocket implements Wire, Metered {
     return this.#tcp.writableLength;
   }
 
-  send({ frame }: Message, next?: Message): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    if (!next) this.#tcp.write(frame);
-    else {
-      this.#tcp.cork();
-      this.#tcp.write(frame);
-      this.#tcp.write(next.frame);
-      this.#tcp.uncork();
-    }
+  send(message: Message, next?: Message): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#tcp.write(next ? message.frameBefore(next) : message.frame);
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import type { DeltaFrame, Frame } from "../pages/recipient.js";
 export class Message {
   readonly bytes: Uint8Array;
   #frame: Buffer | undefined;
+  #pair: { readonly next: Message; readonly frames: Buffer } | undefined;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -22,6 +23,12 @@ export class Message {
   get frame(): Buffer {
     this.#frame ??= webSocketFrame(BINARY, this.bytes);
     return this.#frame;
+  }
+
+  /** Both frames, for one write. Kept, because many connections send the same two. */
+  frameBefore(next: Message): Buffer {
+    if (this.#pair?.next !== next) this.#pair = { next, frames: Buffer.concat([this.frame, next.frame]) };
+    return this.#pair.frames;
   }
 }
 
