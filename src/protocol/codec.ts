@@ -1,5 +1,6 @@
 /*
- * Snapshots as bytes. PROTOCOL.md explains the layout. Deltas are in lane-delta.ts.
+ * Snapshots as bytes. PROTOCOL.md explains the layout. Deltas are in lane-delta.ts, and those of
+ * Socket.IO in delta-text.ts.
  *
  *     snapshot  handle · page · version · tag · coding (0 raw, 1 sparse) · bits
  *

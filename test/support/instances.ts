@@ -21,7 +21,10 @@ export interface LocalInstance extends RunningServer {
   stop(): Promise<void>;
 }
 
-/** An instance in this process. It uses `sharedStore`, or opens the store that the flags name and closes it again. */
+/**
+ * An instance in this process. It uses `sharedStore`, which must have been opened with the same CLAIMS, HISTORY and
+ * DURABILITY, or opens the store that the flags name and closes it again.
+ */
 export async function startInstance(
   flags: Flags,
   sharedStore?: Store,
