@@ -42,7 +42,7 @@ function checkFiles(clients: number): void {
   const needed = clients + FILES_SPARE;
   if (needed <= most) return;
   throw new DeploymentUnusable(
-    `${number(clients)} clients need ${number(needed)} open files, and this process may have ${number(most)}. ` +
+    `${number(clients)} clients need ${number(needed)} open files, but this process may open only ${number(most)}. ` +
       `Raise the limit with ulimit -n ${needed}, or run the bench on several machines`,
   );
 }

@@ -162,13 +162,13 @@ function judgeCommand(): void {
   program
     .command("judge")
     .description(
-      "Judge a board of checkboxes, including one that somebody else wrote: which clicks does it lose, and why?",
+      "Judge any board of checkboxes, even one that somebody else wrote: which clicks does it lose, and why?",
     )
     .argument("<url...>", "The board, or all instances of one board")
     .configureHelp({ showGlobalOptions: false })
     .option("--adapter <file>", "Module that translates the board's protocol (default: the teaching protocol)")
     .option("--hostile", "A few small messages that are not clicks, in addition to the clicks")
-    .option("--yes", "No question before clicking on a host other than this machine")
+    .option("--yes", "No confirmation prompt if the host is not this machine")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, to share")
     .action(async (urls: string[], choice) => {

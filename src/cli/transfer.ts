@@ -102,7 +102,7 @@ async function boardForImport(store: Store, config: Config, name: string): Promi
     if (record && record.claims !== claims) {
       const [stored, own] = [describeRule(record.claims), describeRule(claims)];
       throw new BadOption(
-        `board ${name} has ${stored} in the store, but CLAIMS gives it ${own}: use the same CLAIMS as the instances`,
+        `in the store, board ${name} has ${stored}, but CLAIMS gives it ${own}: use the same CLAIMS as the instances`,
       );
     }
     const size = Math.max(board.size, sizeIn(config, name) ?? 0);

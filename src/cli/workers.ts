@@ -155,7 +155,7 @@ class Keeper {
     if (times === undefined) return;
     this.#log.error(
       { worker: this.#place.number, err: error, times, waitMs },
-      "a worker could not be started and will be tried again",
+      "a worker could not be started: the next attempt follows automatically",
     );
   }
 

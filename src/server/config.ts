@@ -48,7 +48,7 @@ const TABLE = {
     env: "PORT",
     fallback: "8000",
     help: "Port to listen on, or 0 for any free port",
-    reason: "Free on most machines, and open to users who are not root",
+    reason: "Free on most machines, and usable without root",
     ...whole(0, 65_535),
   },
   host: {

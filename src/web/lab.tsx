@@ -106,9 +106,9 @@ function summaryNow(newest: Trial | undefined): string {
 function Legend() {
   return (
     <p class="legend" data-testid="lab-legend">
-      <span class="dot-sign">3</span> A dot is a message, slowed down; a number in it means several.{" "}
-      <span class="box-sign" /> A red outline is a box that differs from the store. A position is version.tag and names
-      one state of the board; a <span class="behind">yellow</span> one is behind.
+      <span class="dot-sign">3</span> A dot is a message, slowed down; a dot with a number is that many messages.{" "}
+      <span class="box-sign" /> A box with a red outline differs from the store. A position is version.tag and names one
+      state of the board; a <span class="behind">yellow</span> one is behind.
     </p>
   );
 }

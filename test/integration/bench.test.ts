@@ -295,7 +295,7 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     assert.equal(code, 1);
     assert.match(
       few,
-      /^socketscaler: 300 clients need 400 open files, and this process may have 300\. Raise the limit with ulimit -n 400/,
+      /^socketscaler: 300 clients need 400 open files, but this process may open only 300\. Raise the limit with ulimit -n 400/,
     );
   });
 

@@ -220,11 +220,11 @@ describe("claims by other ways in", () => {
     const first = await startInstance({ ...flags, CLAIMS: "seats=5m" });
     await assert.rejects(
       startInstance({ ...flags, CLAIMS: "seats" }),
-      /board seats has holds of 300 s in the store, but CLAIMS gives it claims without an end\. Instances are running/,
+      /in the store, board seats has holds of 300 s, but CLAIMS gives it claims without an end\. Instances are running/,
     );
     await assert.rejects(
       startInstance(flags),
-      /board seats has holds of 300 s in the store, but CLAIMS gives it no claims\./,
+      /in the store, board seats has holds of 300 s, but CLAIMS gives it no claims\./,
     );
     const second = await startInstance({ ...flags, CLAIMS: "seats=300s" });
     await Promise.all([first.stop(), second.stop()]);

@@ -480,7 +480,7 @@ describe("socketscaler export and import", () => {
     assert.equal(without.code, 2, "the cells would be nobody's");
     assert.match(
       without.stderr,
-      /board seats has holds of 300 s in the store, but CLAIMS gives it no claims: use the same CLAIMS/,
+      /in the store, board seats has holds of 300 s, but CLAIMS gives it no claims: use the same CLAIMS/,
     );
     const copied = await runCommand(["import", file, "--board", "copy"], {
       ...flags,

@@ -5,6 +5,7 @@
  *     browser ──uplink──► instance ──wire──► Valkey
  */
 
+import { countOf } from "../../protocol/count.js";
 import type { Behind, BrowserView, InstanceView, NaiveKind, SideName, SideView } from "../../protocol/lab.js";
 import { readPublished } from "../../store/valkey/page-reads.js";
 import { Names } from "../../store/valkey/scripts/keys.js";
@@ -141,8 +142,8 @@ export class Side {
       const wrong = this.#wrongIn(cells);
       if (!isConnected) late.push({ part, why: "is not connected" });
       else if (isOurs && position !== primary.position) late.push({ part, why: `is at ${position ?? "no position"}` });
-      else if (wrong > 0) late.push({ part, why: `shows ${wrong} wrong` });
-      else if (pending > 0) late.push({ part, why: `waits for ${pending} answers` });
+      else if (wrong > 0) late.push({ part, why: `shows ${countOf(wrong, "wrong box", "wrong boxes")}` });
+      else if (pending > 0) late.push({ part, why: `waits for ${countOf(pending, "answer")}` });
     }
     return late;
   }
@@ -279,6 +280,8 @@ function forkIn(from: string, to: string): string {
   const [version = "", tag] = from.split(".");
   const [newVersion = "", newTag] = to.split(".");
   if (version === newVersion && tag !== newTag)
-    return " The version is the same and the tag is not: its history was lost.";
-  return Number(newVersion) < Number(version) ? " The version went back: its history was lost." : "";
+    return " The version is the same but the tag differs: the store has lost changes that the instance had.";
+  return Number(newVersion) < Number(version)
+    ? " The version went back: the store has lost changes that the instance had."
+    : "";
 }

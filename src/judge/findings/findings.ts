@@ -209,11 +209,13 @@ function onCrash({ messages, ending, isBack, damage }: CrashSeen): Ruling {
     return failed(`After ${ending}, other clients lost their connections. ${after}.`);
   }
   if (damage !== undefined) return failed(`After ${countOf(messages, "hostile message")}, ${damage}.`);
-  return passed(`After ${countOf(messages, "hostile message")}, all others are connected and the board is undamaged.`);
+  return passed(
+    `After ${countOf(messages, "hostile message")}, all other clients are connected and the board is undamaged.`,
+  );
 }
 
 function onStall({ messages, worstMs, usualMs, stalling, waitedMs }: StallSeen): Ruling {
-  const usual = `usually it takes ${usualMs.toFixed(0)} ms`;
+  const usual = `at the start of the run, a click took at most ${usualMs.toFixed(0)} ms`;
   if (stalling !== undefined) {
     return failed(`After ${stalling}, no click arrived within ${(waitedMs / 1_000).toFixed(1)} s; ${usual}.`);
   }

@@ -18,6 +18,6 @@ export async function readAfter(hearing: Hearing, writer: Guest): Promise<BoardS
   const [cell, { screen }] = [hearing.cellOf(writer), hearing.witnessAt(writer.url)];
   const hasIt = ({ cells }: BoardState) => cells[cell] === screen.at(cell);
   const board = await hearing.readUntil(writer.url, hasIt);
-  if (!hasIt(board)) throw new Interrupted("the board that is read is older than what clients show");
+  if (!hasIt(board)) throw new Interrupted("the server returned an older board than the clients show");
   return board;
 }

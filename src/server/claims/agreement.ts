@@ -32,7 +32,7 @@ export async function agreeOnClaims(
     const [[name, { claims }] = ["", { claims: undefined }]] = other;
     if (running.length > 0) {
       throw new StoreUnusable(
-        `board ${name} has ${describeRule(claims)} in the store, ` +
+        `in the store, board ${name} has ${describeRule(claims)}, ` +
           `but CLAIMS gives it ${describeRule(formatRule(ofBoard(rules, name)))}. ` +
           "Instances are running, or ran a moment ago: use the same CLAIMS as they do, or stop all of them first",
       );

@@ -118,7 +118,11 @@ export class Metrics {
       "Failed requests to the store and failed attempts to connect to it",
       () => gauged().storeFailures,
     );
-    counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => totals.deltas);
+    counter(
+      "socketscaler_deltas_total",
+      "Deltas that replicas applied, whether published or fetched",
+      () => totals.deltas,
+    );
     counter("socketscaler_sent_packets_total", "Packets of every kind sent to clients", () => totals.sentPackets);
     counter("socketscaler_sent_bytes_total", "Bytes of packets sent to clients", () => totals.sentBytes);
     counter("socketscaler_http_requests_total", "HTTP requests that arrived, of any kind", () => totals.httpRequests);

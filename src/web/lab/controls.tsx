@@ -50,7 +50,7 @@ export function Controls({ view, chosen, onChoose, order }: Props) {
         />
       ))}
       <label class="naive">
-        Beside it, a naive version
+        Naive version for comparison
         <select
           value={kind}
           aria-disabled={isBusy}

@@ -66,8 +66,8 @@ function SideResult({ name, trial, finding, isLogOpen = false, onLog }: SideProp
       <p>
         {countOf(clicks, "click")}, {acknowledged} acknowledged
         {lost > 0 && [", ", <strong key="lost">{lost} of them lost</strong>]}
-        {gone > 0 && [", ", <strong key="gone">{gone} have not arrived</strong>]}. {countOf(commits, "commit")},{" "}
-        {countOf(frames, "message")} to browsers.
+        {gone > 0 && [", ", <strong key="gone">{countOf(gone, "has not arrived", "have not arrived")}</strong>]}.{" "}
+        {countOf(commits, "commit")}, {countOf(frames, "message")} to browsers.
       </p>
       {sightings.length > 0 && (
         <details class="log" open={isLogOpen} onToggle={({ currentTarget }) => onLog?.(currentTarget.open)}>
@@ -108,7 +108,8 @@ function verdictOf(finding: Finding, isOpen: boolean) {
     };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
-  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${gone} have not arrived` };
+  if (gone > 0 && !isOpen)
+    return { tone: "bad", text: `all agree, but ${countOf(gone, "has not arrived", "have not arrived")}` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
   // With a cause that somebody removes, the time before says only how long they waited.
   const after =
@@ -118,7 +119,7 @@ function verdictOf(finding: Finding, isOpen: boolean) {
   return { tone: "good", text: `all agree ${after}` };
 }
 
-const STATES = { up: "up", starting: "is starting", hung: "hangs", down: "is killed" } as const;
+const STATES = { up: "up", starting: "is starting", hung: "hangs", down: "was killed" } as const;
 
 function inSeconds(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(2)} s`;
