@@ -41,8 +41,8 @@ export const microReplica: Scenario = {
     };
     return {
       method:
-        "Microseconds per call of `receive`, including the creation of the positions. A visitor is called with each changed cell.",
-      columns: { system: "received", cost: "µs", visited: "with a visitor, µs" },
+        "Microseconds per call of `receive`, including the creation of the positions. In the last column, a callback receives each changed cell.",
+      columns: { system: "received", cost: "µs", visited: "with a callback, µs" },
       rows: [
         ...rows,
         { system: "a duplicate", cost: duplicate(), visited: null },

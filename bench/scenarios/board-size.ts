@@ -85,7 +85,7 @@ export const boardSize: Scenario = {
         targets: [
           atMost(RATIO, "×", "cost per write, relative to a board of 100; median of the rounds' ratios", ratio.median),
         ],
-        notes: [`The ratio of the rounds: ${show(ratio)}.`, ...remarks.notes],
+        notes: [`The ratios of the rounds: ${show(ratio)}.`, ...remarks.notes],
         faults: remarks.faults,
       };
     } finally {

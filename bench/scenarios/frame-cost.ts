@@ -58,7 +58,9 @@ export const frameCost: Scenario = {
     }
     return {
       method:
-        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after a warm-up of ${warmSeconds} s. ` +
+        `${RATE} writes/s go to the first of two instances; the second only sends frames, and is measured. ` +
+        `After a warm-up of ${warmSeconds} s, there are ${rounds} rounds of ${seconds} s. ` +
+        "In each round, SocketScaler, bare ws and the C loop are measured at the same time, and then each peer by itself. " +
         "Bare ws and the C loop send frames of the same size at the same rate to as many sockets. Colyseus and coalesced ws send frames of their own sizes and rates.",
       columns: { system: "system", clients: "sockets of the process", cost: "CPU per frame, µs" },
       rows,

@@ -143,8 +143,8 @@ async function findingOf(
   const best = Math.max(...rows.filter(({ system }) => perChange.has(system)).map((row) => row.knee.median));
   return {
     method:
-      `Each system is searched ${rounds} times, in turn with the others. All systems run, but only one is under load. Each is warmed up for ${warmSeconds} s at a rate that it can take. ` +
-      "The rate doubles until a trial fails; then the search narrows to a tenth. A trial fails if p99 of click → client passes the bound, a write is refused, or more than " +
+      `Each system's limit is searched for ${rounds} times, in turn with the others. All systems run, but only one at a time is under load. Each is warmed up for ${warmSeconds} s at a rate that it can take. ` +
+      "The rate doubles until a trial fails; then the search narrows to within a tenth. A trial fails if p99 of click → client passes the bound, a write is refused, or more than " +
       `${MISSING_PERCENT_MAX} % of the changes are missing. A rate fails if two trials at it fail. The clients share the machine with the servers, so trust the ratio, not the rates. ` +
       "If the clients' process uses about a whole core, it is the limit, not the system. Median (lowest–highest).",
     columns: COLUMNS,

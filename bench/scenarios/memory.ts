@@ -64,7 +64,7 @@ export const memory: Scenario = {
     });
     const ratio = (one: System, other: System) => found.spread(one.name).median / found.spread(other.name).median;
     return {
-      method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} alternating rounds, each with new processes. Each half of V8's young generation has 1 MB at most, because by default it grows with what is allocated and stays so.`,
+      method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} alternating rounds, each with new processes. Each half of V8's young generation is limited to 1 MB. By default, it grows as memory is allocated, and does not shrink again.`,
       columns: { system: "system", kib: "KiB per client", byDefault: "with V8's default young generation" },
       rows,
       targets: [

@@ -45,7 +45,7 @@ export const seatMap: Scenario = {
     }
     const cpu = await measureCost(rounds, seconds, tell);
     return {
-      method: `Two servers each, ${VISITORS} visitors who see all seats. All of them take ${WANTED} seats at once. While other seats are taken, a server is killed: the one that the first visitor uses. Cost: ${RATE} bookings/s for ${seconds} s, ${rounds} alternating rounds. CPU is that of servers and Valkey, divided by the bookings. Lines are code without comments.`,
+      method: `Two servers each, ${VISITORS} visitors who see all seats. All of them try to take the same ${WANTED} seats at once. While other seats are taken, a server is killed: the one that the first visitor uses. Cost: ${RATE} bookings/s for ${seconds} s, ${rounds} alternating rounds. CPU is that of servers and Valkey, divided by the bookings. Lines are code without comments.`,
       columns: {
         system: "system",
         lines: "lines of server code",

@@ -113,7 +113,7 @@ export const wireBytes: Scenario = {
       targets,
       notes: [
         ...parts,
-        `${colyseus.name} sends the name of a cell when the cell is first set, as happens to all cells here; later changes are shorter (see cpu-200).`,
+        `${colyseus.name} sends the name of a cell with its first change, and here each cell changes only once. Later changes are shorter (see cpu-200).`,
         ...remarks.notes,
       ],
       faults: remarks.faults,

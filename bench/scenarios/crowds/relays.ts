@@ -43,7 +43,7 @@ export const relays: Scenario = {
     return {
       method:
         `${RATE} writes/s in all, by the viewers of all relays; ${seconds(settings).warm} s to warm up, then ${seconds(settings).measured} s. ` +
-        `In the last row, one relay has as many viewers as the ${RELAYS.at(-1)} relays of the row before it have together. The cost of a further relay is the slope over the first rows.`,
+        `In the last row, one relay has as many viewers as the ${RELAYS.at(-1)} relays of the row before it have together. The cost of a further relay is the slope over all rows but the last.`,
       columns: {
         relays: "relays",
         viewers: "viewers in all",

@@ -122,7 +122,8 @@ export const viewers: Scenario = {
       return {
         method:
           `${count} viewers for each way, for ${seconds} s with one change a second, after ${warmSeconds} s at ${WARM_RATE} a second. ` +
-          `The ways with sockets run at the same time, in ${rounds} rounds (median), and then those of the feed beside them. ` +
+          `The ways with sockets are measured first, at the same time, in ${rounds} rounds (median). ` +
+          "The feeds follow in one run, while the sockets stay connected. " +
           "CPU and memory are those of the process that serves the viewers. Memory: growth while they connected, after garbage collection. Bytes: received, without those of TCP.",
         columns: {
           system: "way",
