@@ -20,7 +20,7 @@ const LOOK_MS = 3_000;
 
 export const failover: Lesson = {
   title: "Failover",
-  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is then killed. Later, Valkey's primary is killed while it holds ${CLICKS} clicks that its replica lacks.`,
+  scene: `An instance hangs while ${CLICKS} clicks are sent to it, and is then killed. Later, Valkey's primary is killed while it holds ${CLICKS} clicks that its replica lacks.`,
   run: async (stage) => {
     if (stage.exercise) return judgeForks(...(await forks(stage)));
     stage.tell("two naive instances behind a balancer; one of them is killed …");

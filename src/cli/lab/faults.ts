@@ -62,7 +62,7 @@ const FAULTS: Readonly<Record<ActionName, Fault>> = {
   },
 
   hang: async (lab, { target }) => {
-    lab.begin("hang", `Instance ${target} hangs (SIGSTOP), and ${CLICKS} boxes are clicked through it.`);
+    lab.begin("hang", `Instance ${target} hangs (SIGSTOP), and ${CLICKS} clicks are sent to it.`);
     const cells = lab.takeCells(CLICKS);
     for (const side of lab.sides) {
       side.parts[target - 1]?.hang();
