@@ -173,7 +173,7 @@ describe("socketscaler judge", { concurrency: 4 }, () => {
   test("takes a board that is read from a very old copy for stale, not for one that loses clicks", async (t) => {
     const seen = await judge(t, [await open(t, teachingBoard({ isStale: true, staleMs: 60_000 }))]);
     assertFailed(seen, ["catchUp"]);
-    assert.match(seen.stdout, /– Lost updates\n +Not observed: the board that is read is older/);
+    assert.match(seen.stdout, /– Lost updates\n +Not observed: the server returned an older board/);
   });
 
   test("speaks plain WebSocket through its adapter, and escapes in the page what others wrote", async (t) => {
