@@ -1,5 +1,6 @@
 /* The text of bench/README.md, from the recorded results. Pure, so that a test can compare it. */
 
+import { wrapWords } from "../../src/protocol/wrap.js";
 import { type Bar, barChart } from "./bar-chart.js";
 import { isMet, type Outcome, show, type Target, type Value } from "./outcome.js";
 import { summaryOf } from "./summary.js";
@@ -43,7 +44,7 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "# Measured",
     "",
-    ...summaryOf(results).flatMap((line) => wrapped(line, line.startsWith("- ") ? "  " : "")),
+    ...summaryOf(results).flatMap(wrapped),
     "## How",
     "",
     "Each number here comes from a scenario: a program that answers one question. If a scenario compares",
@@ -114,7 +115,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
     ...tableOf(result),
     "",
     ...(charts.has(chart) ? [`![${question}](results/${chart})`, ""] : []),
-    ...notes.flatMap((note) => wrapped(`- ${note}`, "  ")),
+    ...notes.flatMap((note) => wrapped(`- ${note}`)),
     ...(notes.length > 0 ? [""] : []),
     ...wrapped(`<sub>${conditionsOf(result)}</sub>`),
     "",
@@ -156,17 +157,9 @@ function numberOf(value: Value | undefined): number | null {
   return typeof value === "object" && value !== null ? value.median : null;
 }
 
-/** The lines of a paragraph, as wide as in all documents. `indent` begins every line but the first. */
-export function wrapped(paragraph: string, indent = ""): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of paragraph.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= COLUMNS_MAX) line = longer;
-    else {
-      lines.push(line);
-      line = indent + word;
-    }
-  }
-  return [...lines, line];
+/** The lines of a paragraph or of an entry of a list, as wide as in all documents. */
+export function wrapped(paragraph: string): string[] {
+  const mark = paragraph.startsWith("- ") ? "- " : "";
+  const lines = wrapWords(paragraph.slice(mark.length), COLUMNS_MAX - mark.length);
+  return lines.map((line, at) => (at === 0 ? mark : " ".repeat(mark.length)) + line);
 }

@@ -1,5 +1,6 @@
 /* A step as text: the scene, and both results side by side. */
 
+import { wrapWords } from "../../src/protocol/wrap.js";
 import type { Outcome, Step } from "./step.js";
 
 const WIDTH = 100;
@@ -24,11 +25,7 @@ export function table({ rows, naiveFault, ourFault }: Outcome, side = "naive"): 
 }
 
 function wrap(text: string, width: number): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1) ?? "";
-    if (last.length + word.length >= width) lines.push(word);
-    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
-  }
-  return lines.map((line) => `  ${line}`).join("\n");
+  return wrapWords(text, width)
+    .map((line) => `  ${line}`)
+    .join("\n");
 }

@@ -1,6 +1,7 @@
 /* The score card as text, and the announcement before a run. */
 
 import { countOf } from "../../protocol/count.js";
+import { wrapWords } from "../../protocol/wrap.js";
 import { CHECKS, STEP_TITLES } from "../findings/checks.js";
 import type { Finding, Verdict } from "../findings/findings.js";
 import { CELLS_TOUCHED_MAX, CLIENTS_MAX } from "../hearing/hearing.js";
@@ -70,13 +71,5 @@ function card({ check, title, verdict, observed, step }: Finding): string {
 }
 
 function wrap(text: string, indent: string): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent.length + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((each) => indent + each);
+  return wrapWords(text, WIDTH - indent.length).map((line) => indent + line);
 }
