@@ -20,9 +20,9 @@ const RETRY_MS = 5_000;
 
 export class WaitingRequests {
   readonly #instance: Instance;
-  readonly #addresses = new Map<string, number>();
+  /** Address -> places taken. Undefined stands for all trusted caches. */
+  readonly #taken = new Map<string | undefined, number>();
   #count = 0;
-  #fromCaches = 0;
 
   constructor(instance: Instance) {
     this.#instance = instance;
@@ -63,28 +63,21 @@ export class WaitingRequests {
   }
 
   #take(address: string | undefined): void {
-    const isFull = this.#count >= WAITING_MAX || (address === undefined && this.#fromCaches >= FROM_CACHES_MAX);
+    const taken = this.#taken.get(address) ?? 0;
+    const isFull = this.#count >= WAITING_MAX || (address === undefined && taken >= FROM_CACHES_MAX);
     if (isFull) throw new Refusal("BUSY", { retryAfterMs: RETRY_MS });
-    if (address === undefined) this.#fromCaches++;
-    else {
-      const waiting = this.#addresses.get(address) ?? 0;
-      // The fewer places are left, the fewer one address may have.
-      const most = Math.max(PLACES_MIN, (WAITING_MAX - this.#count) / SHARE);
-      if (waiting >= Math.min(this.#instance.admission.limits.connectionsPerAddress, most))
-        throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: RETRY_MS });
-      this.#addresses.set(address, waiting + 1);
-    }
+    // The fewer places are left, the fewer one address may have.
+    const most = Math.max(PLACES_MIN, (WAITING_MAX - this.#count) / SHARE);
+    if (address !== undefined && taken >= Math.min(this.#instance.admission.limits.connectionsPerAddress, most))
+      throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: RETRY_MS });
+    this.#taken.set(address, taken + 1);
     this.#count++;
   }
 
   #free(address: string | undefined): void {
     this.#count--;
-    if (address === undefined) {
-      this.#fromCaches--;
-      return;
-    }
-    const waiting = this.#addresses.get(address) ?? 0;
-    if (waiting > 1) this.#addresses.set(address, waiting - 1);
-    else this.#addresses.delete(address);
+    const taken = this.#taken.get(address) ?? 0;
+    if (taken > 1) this.#taken.set(address, taken - 1);
+    else this.#taken.delete(address);
   }
 }
