@@ -1,6 +1,6 @@
 /* Processes that end with the benchmark, and their cost by the operating system's account. */
 
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, fork, type Serializable, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -64,6 +64,14 @@ export async function startChild(file: string, from: string, ...args: readonly s
   if (child.pid !== undefined) running.add(child.pid);
   await once(child, "message");
   return child;
+}
+
+/** Sends a child a message, and resolves with its next one. */
+export async function ask(child: ChildProcess, message: Serializable): Promise<unknown> {
+  const answered = once(child, "message");
+  child.send(message);
+  const [answer] = await answered;
+  return answer;
 }
 
 const TICKS_PER_SECOND = 100;

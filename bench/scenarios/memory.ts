@@ -58,8 +58,9 @@ export const memory: Scenario = {
         if (system === mine || system === bareWs) await measure(system, [], byDefault);
       }
     }
+    const others = byDefault.rows("byDefault");
     const rows = found.rows("kib").map((row) => {
-      const other = byDefault.rows("byDefault").find(({ system }) => system === row.system);
+      const other = others.find(({ system }) => system === row.system);
       return { ...row, byDefault: other?.byDefault ?? null };
     });
     const ratio = (one: System, other: System) => found.spread(one.name).median / found.spread(other.name).median;

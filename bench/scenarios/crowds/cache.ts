@@ -5,8 +5,6 @@
  * nginx is the real one, with the file of deploy/. Each viewer notes when it shows a click.
  */
 
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { Agent, get } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { readPage } from "../../../src/bench/deployment.js";
@@ -18,7 +16,7 @@ import { Delays } from "../../load/delays.js";
 import type { Clicks, FeedCrowdOptions, FeedCrowdReport } from "../../load/feed-crowd.js";
 import { NO_LIMITS } from "../../load/ours.js";
 import { atLeast, atMost, type Scenario } from "../../load/outcome.js";
-import { cpuSeconds, startChild, startValkey } from "../../load/processes.js";
+import { ask, cpuSeconds, startChild, startValkey } from "../../load/processes.js";
 
 const CELLS = 65_536;
 const CROWD = 2_000;
@@ -46,9 +44,7 @@ export const crowdCache: Scenario = {
       const instance = await startChild("../../load/counted-instance.ts", import.meta.url, JSON.stringify(flags));
       ends.push(() => instance.kill());
       const counts = async (): Promise<RequestCounts> => {
-        instance.send("counts");
-        const [found] = await once(instance, "message");
-        return found as RequestCounts;
+        return (await ask(instance, "counts")) as RequestCounts;
       };
       const { url: direct } = await counts();
       const url = await startBalancer({ after: (end) => ends.push(end) }, "nginx", [Number(new URL(direct).port)]);
@@ -72,11 +68,12 @@ export const crowdCache: Scenario = {
       const crowds = await Promise.all(
         [true, ...Array.from({ length: PROCESSES }, () => false)].map((isLibrary) => {
           const viewers = isLibrary ? crowd / LIBRARY_PART : (crowd - crowd / LIBRARY_PART) / PROCESSES;
-          return FeedCrowd.start({ url, cells: CELLS, viewers, isLibrary });
+          const options: FeedCrowdOptions = { url, cells: CELLS, viewers, isLibrary };
+          return startChild("../../load/feed-crowd.ts", import.meta.url, JSON.stringify(options));
         }),
       );
       ends.push(() => {
-        for (const each of crowds) each.close();
+        for (const each of crowds) each.kill();
       });
       const writer = connect(direct);
       ends.push(() => writer.close());
@@ -84,7 +81,7 @@ export const crowdCache: Scenario = {
       await board.ready;
       const gapMs = 1_000 / WRITES_PER_SECOND;
       const from = sharedNow();
-      for (const each of crowds) each.watchFor({ from, gapMs });
+      for (const each of crowds) each.send({ from, gapMs } satisfies Clicks);
       const written = async () => {
         for (let cell = 0; cell < seconds * WRITES_PER_SECOND; cell++) {
           await pause(Math.max(0, from + cell * gapMs - sharedNow()));
@@ -94,7 +91,8 @@ export const crowdCache: Scenario = {
       const viewers = await during(written());
       await pause(SETTLE_MS);
       const { bits } = await readPage(direct, "main", 0);
-      const reports = await Promise.all(crowds.map((each) => each.report(bits)));
+      const page = { bits: Buffer.from(bits).toString("base64") };
+      const reports = await Promise.all(crowds.map(async (each) => (await ask(each, page)) as FeedCrowdReport));
       const [library, light] = [new Delays(), new Delays()];
       for (const [index, report] of reports.entries()) (index === 0 ? library : light).add(report.delays);
       const equal = reports.reduce((sum, report) => sum + report.equal, 0);
@@ -184,31 +182,4 @@ async function readAll(page: string, readers: number, seconds: number): Promise<
   };
   await Promise.all(Array.from({ length: readers }, reader));
   agent.destroy();
-}
-
-/** Viewers in a process of their own. */
-class FeedCrowd {
-  readonly #child: ChildProcess;
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-  }
-
-  static async start(options: FeedCrowdOptions): Promise<FeedCrowd> {
-    return new FeedCrowd(await startChild("../../load/feed-crowd.ts", import.meta.url, JSON.stringify(options)));
-  }
-
-  watchFor(clicks: Clicks): void {
-    this.#child.send(clicks);
-  }
-
-  async report(bits: Uint8Array): Promise<FeedCrowdReport> {
-    this.#child.send({ bits: Buffer.from(bits).toString("base64") });
-    const [report] = await once(this.#child, "message");
-    return report as FeedCrowdReport;
-  }
-
-  close(): void {
-    this.#child.kill();
-  }
 }

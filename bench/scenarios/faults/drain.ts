@@ -17,7 +17,7 @@ import { until } from "../../../test/support/until.js";
 import { deploy, measureCores } from "../../load/deployment.js";
 import { NO_LIMITS } from "../../load/ours.js";
 import { percentile, type Scenario, type Settings, type Value } from "../../load/outcome.js";
-import { startChild } from "../../load/processes.js";
+import { ask, startChild } from "../../load/processes.js";
 import { watchGaps } from "./gaps.js";
 
 const SIZE = 65_536;
@@ -125,8 +125,7 @@ function drainOne(drainMs: number, { clients: count, rate, calmMs }: Size, { tel
     const lost = acknowledged.filter((cell) => stored[cell] !== "1").length;
     await untilAllShow(boards, stored, 30_000);
 
-    probe.send("report");
-    const [probed]: number[][] = await once(probe, "message");
+    const probed = (await ask(probe, "report")) as number[];
     const crowd = gaps.filter((_, index) => isMover[index]).map(({ longestMs }) => longestMs);
     const bystandersGaps = gaps.filter((_, index) => !isMover[index]).reduce((sum, { count }) => sum + count, 0);
     const faults = [
@@ -140,8 +139,8 @@ function drainOne(drainMs: number, { clients: count, rate, calmMs }: Size, { tel
         over: drainMs / 1_000,
         made,
         ackMs,
-        probeP50: percentile(probed ?? [], 0.5),
-        probeMax: percentile(probed ?? [], 1),
+        probeP50: percentile(probed, 0.5),
+        probeMax: percentile(probed, 1),
         crowdP50: percentile(crowd, 0.5),
         crowdMax: percentile(crowd, 1),
         coresBefore,
