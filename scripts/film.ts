@@ -20,12 +20,13 @@ export class Film {
     const pixels = new Uint32Array(new Uint8Array(data).buffer);
     const last = this.#last;
     const changed = last ? pixels.filter((pixel, at) => pixel !== last[at]) : pixels;
-    const colors = changed.length > 0 ? quantize(new Uint8Array(changed.slice().buffer), COLORS_MAX) : [];
+    const rgba = new Uint8Array(changed.buffer);
+    const colors = changed.length > 0 ? quantize(rgba, COLORS_MAX) : [];
     const palette = [...colors, [0, 0, 0]];
     const transparentIndex = colors.length;
     const index = new Uint8Array(pixels.length).fill(transparentIndex);
     if (colors.length > 0) {
-      const indexes = applyPalette(new Uint8Array(changed.slice().buffer), colors);
+      const indexes = applyPalette(rgba, colors);
       let next = 0;
       for (const [at, pixel] of pixels.entries()) if (pixel !== last?.[at]) index[at] = indexes[next++] ?? 0;
     }

@@ -122,9 +122,9 @@ export class OwnCells {
     const nowMs = this.#clock.now();
     for (const [cell, untilMs] of this.#givenBack) if (untilMs < nowMs) this.#givenBack.delete(cell);
     for (const [cell, knownMs] of this.cells) {
-      // It has no end, or the user is giving it back, or the last renewal is on its way.
-      if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;
-      if (this.#givenBack.has(cell)) continue;
+      // It has no end, or the user is giving it back or has done so, or a renewal is on its way.
+      if (knownMs === undefined || !this.#board.get(cell) || this.#givenBack.has(cell)) continue;
+      if (this.#renewing.has(cell)) continue;
       this.cells.set(cell, Math.max(knownMs, endMs));
       const settled = () => this.#renewing.delete(cell);
       this.#renewing.add(cell);
