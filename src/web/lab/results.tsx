@@ -66,8 +66,8 @@ function SideResult({ name, trial, finding, isLogOpen = false, onLog }: SideProp
       <p>
         {countOf(clicks, "click")}, {acknowledged} acknowledged
         {lost > 0 && [", ", <strong key="lost">{lost} of them lost</strong>]}
-        {gone > 0 && [", ", <strong key="gone">{countOf(gone, "has not arrived", "have not arrived")}</strong>]}.{" "}
-        {countOf(commits, "commit")}, {countOf(frames, "message")} to browsers.
+        {gone > 0 && [", ", <strong key="gone">{notArrived(gone)}</strong>]}. {countOf(commits, "commit")},{" "}
+        {countOf(frames, "message")} to browsers.
       </p>
       {sightings.length > 0 && (
         <details class="log" open={isLogOpen} onToggle={({ currentTarget }) => onLog?.(currentTarget.open)}>
@@ -108,8 +108,7 @@ function verdictOf(finding: Finding, isOpen: boolean) {
     };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
-  if (gone > 0 && !isOpen)
-    return { tone: "bad", text: `all agree, but ${countOf(gone, "has not arrived", "have not arrived")}` };
+  if (gone > 0 && !isOpen) return { tone: "bad", text: `all agree, but ${notArrived(gone)}` };
   if (behindMost === 0) return { tone: "good", text: "nothing was behind" };
   // With a cause that somebody removes, the time before says only how long they waited.
   const after =
@@ -121,16 +120,28 @@ function verdictOf(finding: Finding, isOpen: boolean) {
 
 const STATES = { up: "up", starting: "is starting", hung: "hangs", down: "was killed" } as const;
 
+function notArrived(clicks: number): string {
+  return countOf(clicks, "has not arrived", "have not arrived");
+}
+
 function inSeconds(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(2)} s`;
+}
+
+/** Which parts agree now, of those that run. */
+function agreementOf({ servers, ours }: LabView): string {
+  const state = servers.find(({ role }) => role === "primary")?.state ?? "down";
+  if (state !== "up") return `Valkey ${STATES[state]}`;
+  const behind = ours.behind.map(({ part }) => part);
+  if (behind.length > 0) return `${behind.length} behind: ${behind.join(", ")}`;
+  const isWhole = [...servers, ...ours.instances].every((part) => part.state === "up");
+  return isWhole ? "all agree" : "all others agree";
 }
 
 /** The position of every replica, now. */
 export function Positions({ view }: { view: LabView }) {
   const { servers, ours } = view;
   const behind = new Map(ours.behind.map(({ part, why }: Behind) => [part, why]));
-  const primary = servers.find(({ role }) => role === "primary");
-  const isWhole = [...servers, ...ours.instances].every(({ state }) => state === "up");
   const rows = [
     ...servers
       .toSorted((one) => (one.role === "primary" ? -1 : 1))
@@ -145,13 +156,7 @@ export function Positions({ view }: { view: LabView }) {
       <h3>
         Positions{" "}
         <span class="pill" data-tone={behind.size === 0 ? "good" : "waiting"} data-testid="lab-behind">
-          {primary?.state !== "up"
-            ? `Valkey ${STATES[primary?.state ?? "down"]}`
-            : behind.size > 0
-              ? `${behind.size} behind: ${Array.from(behind.keys()).join(", ")}`
-              : isWhole
-                ? "all agree"
-                : "all others agree"}
+          {agreementOf(view)}
         </span>
       </h3>
       <dl translate={false}>
