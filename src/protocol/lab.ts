@@ -50,8 +50,8 @@ export interface BrowserView {
 export interface SideView {
   readonly instances: readonly InstanceView[];
   readonly browsers: readonly BrowserView[];
-  /** The boxes in the primary. Undefined if it does not answer, or if there is no shared state. */
-  readonly stored: string | undefined;
+  /** The boxes that every browser should show. Undefined while the primary does not answer. */
+  readonly right: string | undefined;
   /** Names of the parts that are not at the primary's state, with the reason. */
   readonly behind: readonly Behind[];
 }

@@ -142,7 +142,7 @@ function drawnOf(side: "ours" | "naive", now: LabView, late: Late): Drawn {
       const shown = browsers?.[index];
       return shown ? { ...each, cells: shown.cells, position: shown.position } : each;
     }),
-    stored: sideOf(late.browsers)?.stored,
+    right: sideOf(late.browsers)?.right,
   };
 }
 

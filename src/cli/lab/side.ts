@@ -121,8 +121,7 @@ export class Side {
   }
 
   view(): SideView {
-    const { stored } = this;
-    return { instances: this.#instances(), browsers: this.#browsers(), stored, behind: this.behind() };
+    return { instances: this.#instances(), browsers: this.#browsers(), right: this.#right, behind: this.behind() };
   }
 
   /** The parts that are not at the primary's state. Hung and dead processes are not asked. */
@@ -154,8 +153,12 @@ export class Side {
   }
 
   /** Without shared state, the first browser is as right as any. */
+  get #right(): string | undefined {
+    return this.kind === "island" ? this.seats[0]?.browser.shown : this.stored;
+  }
+
   #wrongIn(shown: string): number {
-    const right = this.stored ?? (this.kind === "island" ? this.seats[0]?.browser.shown : undefined) ?? shown;
+    const right = this.#right ?? shown;
     return Array.from(shown).filter((value, cell) => value !== right[cell]).length;
   }
 

@@ -12,7 +12,7 @@ export interface Drawn {
   readonly servers: readonly ServerView[];
   readonly instances: readonly InstanceView[];
   readonly browsers: readonly BrowserView[];
-  readonly stored: string | undefined;
+  readonly right: string | undefined;
 }
 
 interface Props {
@@ -73,7 +73,7 @@ export function Drawing({ side, title, isUnshared, drawn, hops, chosen, onChoose
         <BrowserBox
           key={browser.number}
           browser={browser}
-          right={rightFor(drawn)}
+          right={drawn.right}
           head={headOf(side, primary)}
           onClick={onClick}
         />
@@ -103,18 +103,13 @@ export function Drawing({ side, title, isUnshared, drawn, hops, chosen, onChoose
   );
 }
 
-/** Without shared state, the first browser is as right as any. */
-function rightFor({ stored, browsers }: Drawn): string {
-  return stored ?? browsers[0]?.cells ?? "";
-}
-
 function headOf(side: SideName, primary: ServerView | undefined): string | undefined {
   return side === "ours" ? primary?.position : undefined;
 }
 
 interface BrowserProps {
   readonly browser: BrowserView;
-  readonly right: string;
+  readonly right: string | undefined;
   readonly head: string | undefined;
   readonly onClick: (browser: number, cell: number) => void;
 }
@@ -137,7 +132,7 @@ function BrowserBox({ browser, right, head, onClick }: BrowserProps) {
         // biome-ignore lint/a11y/noStaticElementInteractions: "Click a box" does the same
         <rect
           key={cell}
-          class={`cell ${value === "1" ? "checked" : ""} ${value === right[cell] ? "" : "wrong"}`}
+          class={`cell ${value === "1" ? "checked" : ""} ${right === undefined || value === right[cell] ? "" : "wrong"}`}
           x={left + (cell % ROW) * BROWSER.cell + 0.5}
           y={21 + Math.floor(cell / ROW) * BROWSER.cell}
           width={BROWSER.cell - 1}
