@@ -193,17 +193,21 @@ describe("the page", () => {
     await instance.stop();
   });
 
-  test("changes held back by the rate limit are marked, said, and go through", async () => {
+  test("changes held back by the rate limit are marked, said, and go through", async (t) => {
     const limited = await startInstance({ WRITE_BURST: "2", WRITES_PER_SECOND: "1", BOARDS: "main=100" }, store);
+    t.after(() => limited.stop());
     const { page } = await openBoard(browser, limited.url);
-    for (const number of [60, 61, 62]) await cell(page, number).click();
+    t.after(() => page.close());
+    const numbers = [60, 61, 62, 63, 64, 65, 66, 67];
+    // All at once: a slow machine needs more than the second that one change takes for each click of a mouse.
+    await page.evaluate((them) => {
+      for (const number of them) document.querySelector<HTMLElement>(`input[data-cell="${number}"]`)?.click();
+    }, numbers);
     await untilText(page, "message", /that was fast! \d change/i);
-    await until("all three are stored", async () => {
+    await until("all are stored", async () => {
       const body: { state: boolean[] } = await (await fetch(`${limited.url}/state`)).json();
-      return [60, 61, 62].every((number) => body.state[number]);
+      return numbers.every((number) => body.state[number]);
     });
-    await page.close();
-    await limited.stop();
   });
 
   test("a refused change is said at its own cell, which shows the truth again", async () => {
