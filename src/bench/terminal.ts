@@ -35,11 +35,11 @@ export function resultRows(result: BenchResult): string[][] {
   const bytesPerChange = counts.seen > 0 ? (counts.bytes / counts.seen).toFixed(1) : "-";
   return [
     ["instances", instances.map(({ url, name, engine }) => `${url} ${name} (${engine})`).join(", ")],
-    ["board", `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${countOf(scenario.pages, "page")}`],
+    ["board", `${scenario.board}, ${countOf(instances[0]?.size ?? 0, "cell")}, ${countOf(scenario.pages, "page")}`],
     ["load", `${number(asked)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
     [
       "clients",
-      `${connected} of ${clients + viewers}${viewers > 0 ? `, of which ${number(viewers)} only watch, by ${via}` : ""}${counts.lost > 0 ? `, ${number(counts.lost)} connections lost` : ""}`,
+      `${connected} of ${clients + viewers}${viewers > 0 ? `, with ${countOf(viewers, "viewer")} by ${via}` : ""}${counts.lost > 0 ? `, ${countOf(counts.lost, "connection")} lost` : ""}`,
     ],
     [
       "writes",
@@ -98,7 +98,9 @@ export function verdictText({ verdict }: BenchResult): string {
   if (ok)
     return `${clients === 1 ? "the client matches" : `all ${clients} clients match`} the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
   const faults = [
-    clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
+    clients === 0
+      ? "no client was connected at the end"
+      : `${level} of ${clients} clients ${level === 1 ? "matches" : "match"} the store`,
     ...(offline > 0
       ? [`${countOf(offline, "client was", "clients were")} not connected at the end and could not be compared`]
       : []),

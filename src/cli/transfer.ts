@@ -121,6 +121,6 @@ function showProgress(done: string): Progress {
   return (pages, of) => {
     if (performance.now() - printedMs < PROGRESS_EVERY_MS) return;
     printedMs = performance.now();
-    process.stderr.write(`${done} ${pages} of ${of} pages\n`);
+    process.stderr.write(`${done} ${pages} of ${countOf(of, "page")}\n`);
   };
 }

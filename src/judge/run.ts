@@ -157,7 +157,7 @@ async function playAll(hearing: Hearing, isHostile: boolean, report: (line: stri
   const seenCatchUp = await play("catch-up", catchUp);
   const isStale = "lacking" in seenCatchUp && seenCatchUp.lacking > 0;
   const stale: NotPlayed = {
-    notPlayed: `a client that opens the board already lacks clicks, see "${CHECKS.catchUp.title}"`,
+    notPlayed: `a client that opens the board already lacks clicks (see "${CHECKS.catchUp.title}")`,
   };
   const seen = {
     divergence: seenDivergence,

@@ -224,7 +224,7 @@ const TABLE = {
   historyDeltas: {
     env: "HISTORY_DELTAS",
     fallback: "20000",
-    help: "Maximum number of batches of changes in the history of one page",
+    help: "Maximum number of batches of changes in the history of one page (a block of 65,536 cells)",
     reason: "1 to 2 MB per page if batches are small",
     ...whole(1, 1_000_000),
   },
@@ -235,8 +235,7 @@ const TABLE = {
     help: "Boards on which a checked box belongs to its first user: name (until unchecked), name=5m (for 5 minutes) or name=lease:10s (while connected, plus 10 s)",
     reason: "On most boards everyone may change everything",
     parse: parseClaims,
-    expected:
-      "board names separated by commas, each alone, with =time or with =lease:time; a time is a number with s, m, h or d",
+    expected: "name, name=time or name=lease:time, separated by commas, with a time such as 10s, 5m, 2h or 1d",
   },
   writesPerSecond: {
     env: "WRITES_PER_SECOND",
@@ -302,7 +301,8 @@ const TABLE = {
     placeholder: "way",
     fallback: "live",
     help: "How the app reads: live (over a socket), or feed (by requests that shared caches answer, until the user changes something)",
-    reason: "A socket shows changes sooner; a feed lets a cache serve a crowd, usually within two seconds",
+    reason:
+      "A socket shows changes sooner; a feed lets a cache serve a crowd, which sees most changes within two seconds",
     parse: (value) => (["live", "feed"] as const).find((way) => way === value),
     expected: "live or feed",
   },

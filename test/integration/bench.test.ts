@@ -215,7 +215,7 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     const { code, stdout, stderr } = await bench("--viewers", "20", "--via", "relay", ...load, "--json", json);
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /all 22 clients match the store on 1 page/);
-    assert.match(stdout, /22 of 22, of which 20 only watch, by relay/);
+    assert.match(stdout, /22 of 22, with 20 viewers by relay/);
     assert.match(stdout, /click to viewer +p50/);
     assert.match(stdout, /used by http:\S+ +\S+ % of a core, \S+ µs a second for each viewer/);
     const { instances, shown, counts, usages, verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));

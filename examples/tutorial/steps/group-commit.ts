@@ -2,6 +2,7 @@
 
 import { Fleet, type Run } from "../../../bench/load/fleet.js";
 import type { System } from "../../../bench/load/system.js";
+import { countOf } from "../../../src/protocol/count.js";
 import { ask } from "../../../test/support/resp.js";
 import type { Stage } from "../stage.js";
 import type { Lesson, Outcome } from "../step.js";
@@ -91,13 +92,13 @@ function judge(naive: Bill, ours: Bill, isExercise: boolean): Outcome {
     ],
     naiveFault:
       naive.lost > 0
-        ? `${whole(naive.lost)} clicks were lost`
+        ? `${countOf(naive.lost, "click was", "clicks were")} lost`
         : isGrouped
           ? `${whole(naive.commits / ours.commits)} times the commits for the same clicks`
           : undefined,
     ourFault:
       ours.lost > 0
-        ? `${ours.lost} clicks were lost`
+        ? `${countOf(ours.lost, "click was", "clicks were")} lost`
         : isGrouped || isExercise
           ? undefined
           : "clicks did not travel together",

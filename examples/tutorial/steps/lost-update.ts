@@ -1,5 +1,6 @@
 /* Step 2: many people click at the same moment, each on a different box. */
 
+import { countOf } from "../../../src/protocol/count.js";
 import { start as startJsonArray } from "../naive/json-array.js";
 import { countChecked, plainPerson, range } from "../person.js";
 import { msUntil, type Stage } from "../stage.js";
@@ -7,6 +8,7 @@ import type { Lesson, Outcome } from "../step.js";
 
 const INSTANCES = 4;
 const HEARD_MS_MAX = 5_000;
+const WRONG = "a click was lost, or a screen is wrong";
 
 export const lostUpdate: Lesson = {
   title: "The lost update",
@@ -54,6 +56,12 @@ async function play(stage: Stage, count: number, instances: readonly { readonly 
   };
 }
 
+function faultOf({ acknowledged, stored }: Kept): string {
+  const lost = acknowledged - stored;
+  if (lost <= 0) return WRONG;
+  return `${countOf(lost, "acknowledged click was", "acknowledged clicks were")} lost`;
+}
+
 function judge(count: number, naive: Kept, ours: Kept): Outcome {
   const row = (what: string, read: (kept: Kept) => number) => ({
     what,
@@ -67,7 +75,7 @@ function judge(count: number, naive: Kept, ours: Kept): Outcome {
       row("boxes checked in Valkey at the end", ({ stored }) => stored),
       row("screens that show what Valkey has", ({ right }) => right),
     ],
-    naiveFault: isRight(naive) ? undefined : `${naive.acknowledged - naive.stored} acknowledged clicks were lost`,
-    ourFault: isRight(ours) ? undefined : "a click was lost, or a screen is wrong",
+    naiveFault: isRight(naive) ? undefined : faultOf(naive),
+    ourFault: isRight(ours) ? undefined : WRONG,
   };
 }

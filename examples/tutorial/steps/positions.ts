@@ -1,5 +1,6 @@
 /* Step 4: Pub/Sub loses a message, with its connection or without any error. */
 
+import { countOf } from "../../../src/protocol/count.js";
 import { FaultyStore } from "../../../test/support/faulty-store.js";
 import { until } from "../../../test/support/until.js";
 import { start as startBitmap } from "../naive/bitmap.js";
@@ -100,7 +101,7 @@ async function play(stage: Stage, open: Open): Promise<Repair> {
 }
 
 function faultOf({ wrong, repaired, silentMs }: Repair): string | undefined {
-  if (wrong > 0) return `${wrong} boxes stay wrong, and nobody knows`;
+  if (wrong > 0) return `${countOf(wrong, "box stays", "boxes stay")} wrong, and nobody knows`;
   return repaired < CLICKS || silentMs === undefined ? "a screen became right only after later clicks" : undefined;
 }
 

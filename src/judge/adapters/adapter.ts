@@ -70,7 +70,7 @@ export function readAdapter(loaded: unknown, file: string): Adapter {
   const missing = ["read", "open"].filter((name) => typeof fieldOf(found, name) !== "function");
   if (missing.length > 0) {
     throw new BadAdapter(
-      `${file} is not an adapter: its default export needs the function ${missing.join(" and the function ")}, see docs/judge.md`,
+      `${file} is not an adapter: its default export needs the function ${missing.join(" and the function ")} (see docs/judge.md)`,
     );
   }
   const name = fieldOf(found, "name");

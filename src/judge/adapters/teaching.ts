@@ -196,7 +196,7 @@ function soon(sent: Promise<unknown>, { url, signal }: Visit): Promise<unknown> 
       signal.removeEventListener("abort", late);
       const missing = "no board at GET /state, and no event `state` after connecting";
       fail(
-        new BadAnswer(`${url} does not speak the teaching protocol (${missing}): write an adapter, see docs/judge.md`),
+        new BadAnswer(`${url} does not speak the teaching protocol (${missing}): write an adapter (see docs/judge.md)`),
       );
     };
     const timer = setTimeout(late, BOARD_MS_MAX);

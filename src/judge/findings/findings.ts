@@ -37,7 +37,7 @@ export interface Finding extends Ruling {
 }
 
 /** A click that is lacking there may have been lost on the way, as others were. */
-const LOSSY = `Not observed: connected clients also miss clicks, see "${CHECKS.missed.title}".`;
+const LOSSY = `Not observed: connected clients also miss clicks (see "${CHECKS.missed.title}").`;
 
 export function decide(seen: Observations): Finding[] {
   const isLossy = seen.strays > 0 || ("clicks" in seen.missed && seen.missed.missedWhileConnected > 0);
@@ -97,8 +97,9 @@ function onVanished({ lost, vanished }: Observations): Ruling {
 function onLost({ clicks, confirmed, acknowledged, refused, lost }: LostSeen): Ruling {
   if (lost > 0) {
     const how = acknowledged > 0 ? "acknowledged" : "shown to other clients";
+    const [are, were] = lost === 1 ? ["is", "it was"] : ["are", "they were"];
     return failed(
-      `${lost} of ${countOf(confirmed, "click")} made at the same moment are missing from the stored board, although they were ${how}.`,
+      `${lost} of ${countOf(confirmed, "click")} made at the same moment ${are} missing from the stored board, although ${were} ${how}.`,
     );
   }
   const ignored = clicks - confirmed - refused;
@@ -152,16 +153,15 @@ function onMissed(seen: MissedSeen | NotPlayed, strays: number): Ruling {
   const { clicks, missedWhileConnected, missedWhileCut, missedAfter } = "notPlayed" in seen ? none : seen;
   const connected = missedWhileConnected + strays;
   const parts = [
-    ...(connected > 0 ? [`${countOf(connected, "click")} never reached a client that was connected`] : []),
+    ...(connected > 0 ? [`${countOf(connected, "click")} never reached a client that was connected.`] : []),
     ...(missedWhileCut > 0
-      ? [`a client that was cut off during ${clicks} clicks lacks ${missedWhileCut} of them after it connected again`]
+      ? [`A client that was cut off during ${clicks} clicks lacks ${missedWhileCut} of them after it connected again.`]
       : []),
     ...(missedAfter > 0
-      ? [`${countOf(missedAfter, "later click")} never reached the client that had connected again`]
+      ? [`${countOf(missedAfter, "later click")} never reached the client that had connected again.`]
       : []),
   ];
-  const text = parts.join("; ");
-  if (text !== "") return failed(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+  if (parts.length > 0) return failed(parts.join(" "));
   return ruleOn(seen, () =>
     passed(`A client was cut off during ${clicks} clicks and connected again. It shows all of them.`),
   );

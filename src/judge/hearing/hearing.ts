@@ -7,6 +7,7 @@
  *     newcomer  opened by a scene, and closed by it
  */
 
+import { countOf } from "../../protocol/count.js";
 import type { Adapter } from "../adapters/adapter.js";
 import { type BoardState, CELLS_MIN } from "../adapters/board-state.js";
 import { BadAnswer, Interrupted } from "../adapters/errors.js";
@@ -91,11 +92,11 @@ export class Hearing {
     const other = boards.findIndex(({ cells }) => cells.length !== size);
     if (other > 0) {
       throw new BadAnswer(
-        `${urls[0]} has ${size} boxes and ${urls[other]} has ${boards[other]?.cells.length}: give only URLs of one board`,
+        `${urls[0]} has ${countOf(size, "box", "boxes")} and ${urls[other]} has ${boards[other]?.cells.length}: give only URLs of one board`,
       );
     }
     if (size < CELLS_MIN) {
-      throw new BadAnswer(`${urls[0]} has ${size} boxes: the judge needs at least ${CELLS_MIN}`);
+      throw new BadAnswer(`${urls[0]} has ${countOf(size, "box", "boxes")}: the judge needs at least ${CELLS_MIN}`);
     }
     const hearing = new Hearing(urls, adapter, boards, signal);
     hearing.asked.count = asked.count;

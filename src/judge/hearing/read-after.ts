@@ -13,7 +13,7 @@ import type { Hearing } from "./hearing.js";
 export async function readAfter(hearing: Hearing, writer: Guest): Promise<BoardState> {
   const there = hearing.witnesses.filter(({ isOnline }) => isOnline);
   if (!(await hearing.fence([writer], there))) {
-    throw new Interrupted("the server was too slow, or limits clicks: a later click did not arrive in time either");
+    throw new Interrupted("a later click did not arrive in time either, so the server is too slow or limits clicks");
   }
   const [cell, { screen }] = [hearing.cellOf(writer), hearing.witnessAt(writer.url)];
   const hasIt = ({ cells }: BoardState) => cells[cell] === screen.at(cell);

@@ -60,7 +60,10 @@ export function notesOn({ restored, foreign, seenMs, seconds }: JudgeResult): st
 export function restoredText({ touched, left }: Restored): string {
   const boxes = countOf(touched, "box", "boxes");
   if (left === undefined) return `The judge clicked ${boxes} and could not check whether they have their old values.`;
-  if (left > 0) return `The judge clicked ${boxes}. ${left} of them do not have their old values.`;
+  if (left > 0) {
+    const changed = countOf(left, "box does not have its old value", "boxes do not have their old values");
+    return `The judge clicked ${boxes}. ${changed}.`;
+  }
   return `The judge clicked ${boxes}, and all have their old values again.`;
 }
 

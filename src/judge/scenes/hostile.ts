@@ -109,7 +109,7 @@ async function damageOf(hearing: Hearing, before: readonly boolean[], foreign: n
   try {
     const { cells, odd } = await hearing.read(hearing.url(0));
     if (cells.length !== size)
-      return `the board had ${formatCount(size)} boxes and now has ${formatCount(cells.length)}`;
+      return `the board has ${countOf(cells.length, "box", "boxes")} instead of ${formatCount(size)}`;
     const more = odd - hearing.before.odd;
     if (more > 0) return `${countOf(more, "box is", "boxes are")} neither checked nor unchecked`;
     const changed = changedCells(before, cells, hearing.touched);

@@ -31,7 +31,7 @@ export class Metrics {
   readonly #changes = this.#counter("socketscaler_changes_total", "Changes committed");
   readonly #batches = this.#histogram(
     "socketscaler_batch_writes",
-    "Writes in one commit; its sum counts all writes",
+    "Writes in one commit; the sum counts all writes",
     [1, 2, 5, 10, 50, 100, 500, 1_000],
   );
   readonly #checks = this.#histogram(

@@ -6,6 +6,7 @@
 
 import { packChanges } from "../../board/delta.js";
 import { realClock, within } from "../../protocol/clock.js";
+import { countOf } from "../../protocol/count.js";
 import type { Durabilities } from "../durability.js";
 import { bad, type Finding, good, warning } from "../finding.js";
 import { newTag } from "../tag.js";
@@ -52,10 +53,13 @@ function checkServer(info: Info, replicas: number): Finding[] {
   else findings.push(warning(`maxmemory-policy is ${policy}, which takes effect once maxmemory is set`, EVICTION_FIX));
 
   const free = Number(info("maxclients")) - Number(info("connected_clients"));
-  if (free >= FREE_CLIENTS_MIN) findings.push(good(`${free} more clients can connect`));
+  if (free >= FREE_CLIENTS_MIN) findings.push(good(`${countOf(free, "more client")} can connect`));
   else
     findings.push(
-      bad(`only ${free} more clients can connect`, "raise maxclients, and Valkey's limit on open files (ulimit -n)"),
+      bad(
+        `only ${countOf(free, "more client")} can connect`,
+        "raise maxclients, and Valkey's limit on open files (ulimit -n)",
+      ),
     );
 
   const present = Number(info("connected_slaves"));

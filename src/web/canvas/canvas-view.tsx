@@ -89,7 +89,7 @@ export function CanvasView(props: BoardViewProps) {
           ref={grid}
           class="cells"
           role="grid"
-          aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${plane.columns} columns`}
+          aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${countOf(plane.columns, "column")}`}
           aria-colcount={plane.columns}
           aria-rowcount={plane.rows}
           aria-describedby="canvas-keys"
@@ -113,7 +113,7 @@ export function CanvasView(props: BoardViewProps) {
       </div>
       <p id="canvas-keys" class="for-screen-readers">
         Arrow keys move the focus, and Space checks or unchecks the box. Plus and minus zoom, 0 shows the whole board,
-        and Shift with arrow keys moves the view. Control+Z undoes.
+        and Shift with arrow keys moves the view. Control+Z undoes your last change.
       </p>
       <div class="for-screen-readers" translate={false} role="status" data-testid="focus-announcer">
         <Said what={said} />

@@ -72,7 +72,7 @@ describe("the rules of the judge", () => {
     ["a busy client makes another unheard", "blind", { blind: { isOtherHeard: false } }],
     ["one address uses up the reads of another", "blind", { blind: { reading: "refused" } }],
     ["a message disconnects the others", "crash", { crash: { ending: "null" } }],
-    ["a message damages the board", "crash", { crash: { damage: "the board had 100 boxes and now has 101" } }],
+    ["a message damages the board", "crash", { crash: { damage: "the board has 101 boxes instead of 100" } }],
     ["no click arrives after a message", "stall", { stall: { stalling: "null" } }],
   ];
   for (const [what, failing, change] of failures) {
