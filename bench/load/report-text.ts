@@ -78,8 +78,9 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "- `main.ts` and `report.ts` are the two commands above.",
     "- Parts of scenarios run in processes of their own, so that their work does not distort the",
-    "  measurements: `load/fleet-host.ts`, `load/page-readers.ts` and, in `scenarios/faults/`,",
-    "  `drain-probe.ts`, `hostile-reader.ts` and `hostile-crowd.ts`.",
+    "  measurements. In `load/` these are `counted-instance.ts`, `feed-crowd.ts`, `fleet-host.ts` and",
+    "  `page-readers.ts`. In `scenarios/faults/` they are `drain-probe.ts`, `hostile-reader.ts` and",
+    "  `hostile-crowd.ts`.",
     "- The files of `peers/` are servers that a scenario starts.",
     "",
     ...wrapped(

@@ -1,7 +1,7 @@
 /*
  * In the browser. Each row uses its own range of the board, so a change renders only one row; the
  * totals use the whole board. The checkboxes are real, so the keyboard works as usual. Arrow keys
- * move between them. The server decides which rows somebody may fill in, and the page follows it.
+ * move between them. The server decides which rows somebody may fill in; the others are disabled.
  */
 
 import { createContext, type FormEvent, type KeyboardEvent, StrictMode, useContext, useState } from "react";

@@ -2,8 +2,8 @@
  * An attendance sheet: participants fill in their own row, the teacher fills in any, and everyone
  * sees it live.
  *
- * A token from /token says who somebody is. `jwtSecret` checks it on every instance, so instances
- * need no session store. `authorise` turns it into rights, down to the single cell (`mayWrite`).
+ * A token from /token says who somebody is. With `jwtSecret`, every instance verifies it, so no
+ * session store is needed. `authorise` turns it into rights, down to the single cell (`mayWrite`).
  */
 
 import { createServer } from "node:http";

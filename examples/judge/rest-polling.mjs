@@ -5,7 +5,7 @@
  *     npx socketscaler judge http://localhost:3000 --adapter examples/judge/rest-polling.mjs
  */
 
-/** As often as the page asks. */
+/** As often as the app polls. */
 const EVERY_MS = 100;
 
 export default {
@@ -22,7 +22,7 @@ export default {
       try {
         screen.board(await visit.get("boxes"));
       } catch {
-        // The next poll asks again, as the page does.
+        // The next poll asks again, as the app does.
       }
       if (!hasLeft) timer = setTimeout(poll, EVERY_MS);
     };

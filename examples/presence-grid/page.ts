@@ -1,6 +1,6 @@
 /*
  * In the browser: a button for each desk of the board. The client library renews the leases of
- * `room.mine` while the page is open. `remember` lets a visitor keep the desk across a reload.
+ * `room.mine` while the tab is open. `remember` lets a visitor keep the desk across a reload.
  */
 
 import { connect, Refusal } from "socketscaler/client";
@@ -8,7 +8,7 @@ import { DESKS } from "./desks.js";
 
 const [grid, free, news] = [part("room"), part("free"), part("news")];
 
-// This page's own instance first, and the others if it is gone.
+// This web page's own instance first, and the others if that one is gone.
 const others: string[] = await (await fetch("/instances")).json();
 const client = connect([...new Set([location.origin, ...others])], { remember: true });
 const room = client.board("room");
@@ -39,7 +39,7 @@ function draw(): void {
   free.textContent = `Free desks: ${DESKS - (room.count({ start: 0, end: DESKS }) ?? DESKS)} of ${DESKS}`;
 }
 
-/** Sits down, moves, or gets up. Moving is one step: without the new desk, the old one is kept. */
+/** Sits down, moves or gets up. Moving is one step: if the new desk is taken, the old one stays. */
 async function sit(desk: number): Promise<void> {
   const state = stateOf(desk);
   if (state === "taken") return say(`Desk ${desk + 1} is taken. Pick another one.`);
@@ -62,16 +62,16 @@ async function sit(desk: number): Promise<void> {
 /** The visitor's desk has changed. */
 function receiveMine(): void {
   const [now] = room.mine.keys();
-  // A browser may stop the timers of a hidden page.
+  // A browser may stop the timers of a hidden tab.
   if (own !== undefined && now === undefined)
-    say(`Desk ${own + 1} was freed, because this tab was asleep. Pick a desk again.`);
+    say(`Desk ${own + 1} was freed, because this tab was asleep or offline. Pick a desk again.`);
   own = now;
   draw();
 }
 
 function part(id: string): HTMLElement {
   const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
+  if (!found) throw new Error(`the web page has no #${id}`);
   return found;
 }
 

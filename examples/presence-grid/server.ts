@@ -1,8 +1,8 @@
 /*
  * A reading room: people check the desk that they sit at, and everyone sees which desks are free.
  *
- * Nobody has to check out. Each desk is a lease of ten seconds, which the page renews while it is
- * open. If a page, its computer or its instance is gone, any other instance frees the desk.
+ * Nobody has to check out. Each desk is a lease of ten seconds, which the tab renews while it is
+ * open. If the tab, its computer or its instance is gone, any running instance frees the desk.
  */
 
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ import { attachBoards } from "socketscaler";
 import { DESKS } from "./desks.js";
 
 const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir } = process.env;
-/** All instances. A page whose own instance is gone uses another one. */
+/** All instances. A tab whose own instance is gone uses another one. */
 const { INSTANCES = `http://localhost:${PORT}` } = process.env;
 
 const app = express();

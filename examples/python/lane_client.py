@@ -186,7 +186,7 @@ class Client:
             self.write()
 
     def write(self):
-        """Sends queued changes, except to a cell whose earlier change has no answer yet."""
+        """Sends queued changes in order. Stops at a cell whose earlier change has no answer yet."""
         while self.opened and self.queue and self.queue[0][0] not in (cell for cell, _ in self.writes.values()):
             if self.seq + 1 - min(self.writes, default=1 + self.seq) >= self.opened["limits"]["writesInFlightMax"]: break
             self.seq += 1

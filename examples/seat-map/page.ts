@@ -1,6 +1,6 @@
 /*
  * In the browser: a checkbox for each seat of the board. `seats.mine` says which seats are the
- * visitor's, and until when. A seat without an end is paid for.
+ * visitor's, and until when. A seat whose hold has no end is paid for.
  */
 
 import { connect, Refusal } from "socketscaler/client";
@@ -10,13 +10,13 @@ const [hall, news] = [part("hall", HTMLElement), part("news", HTMLElement)];
 const [heldText, paidText] = [part("held", HTMLElement), part("paid", HTMLElement)];
 const payButton = part("pay", HTMLButtonElement);
 
-// This page's own instance first, and the others if it is gone.
+// This web page's own instance first, and the others if that one is gone.
 const others: string[] = await (await fetch("/instances")).json();
 const urls = [...new Set([location.origin, ...others])];
 const seats = connect(urls).board("seats");
 /** Seats that the visitor holds, each with the time when its hold ends. */
 let held = new Map<number, number>();
-/** Seats that were not paid in time, until the board shows that they are free. */
+/** Seats that were not paid for in time, until the board shows that they are free. */
 const ended = new Set<number>();
 
 const boxes = Array.from({ length: SEATS }, (_, seat) => {
@@ -98,7 +98,7 @@ async function pick(seat: number): Promise<void> {
 /** The visitor's seats have changed. */
 function receiveMine(): void {
   const lost = [...held.keys()].filter((seat) => !seats.mine.has(seat));
-  if (lost.length > 0) say(`Not paid in time: ${lost.map(seatName).join(", ")}. Please pick again.`);
+  if (lost.length > 0) say(`Not paid for in time: ${lost.map(seatName).join(", ")}. Please pick again.`);
   for (const seat of lost) if (seats.get(seat)) ended.add(seat);
   held = new Map([...seats.mine].flatMap(([seat, endMs]) => (endMs === undefined ? [] : [[seat, endMs] as const])));
   draw();
@@ -125,7 +125,7 @@ async function fetchFromAny(path: string): Promise<Response | undefined> {
 
 function part<Kind extends HTMLElement>(id: string, kind: { new (): Kind }): Kind {
   const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`the page has no #${id}`);
+  if (!(found instanceof kind)) throw new Error(`the web page has no #${id}`);
   return found;
 }
 

@@ -17,7 +17,7 @@ import { attachBoards, ownerOf, Refusal } from "socketscaler";
 import { SEATS, seatName } from "./hall.js";
 
 const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir, HOLD = "5m" } = process.env;
-/** All instances. A page whose own instance is gone uses another one. */
+/** All instances. A tab whose own instance is gone uses another one. */
 const { INSTANCES = `http://localhost:${PORT}` } = process.env;
 /** Longer than the bank ever takes. */
 const PAYMENT_MS = 60_000;
@@ -47,7 +47,7 @@ const boards = await attachBoards(io, app, {
 const seats = boards.board("seats");
 
 app.post("/pay", async (request, response) => {
-  // The page of another instance may pay here.
+  // The web page of another instance may pay here.
   const { origin = "" } = request.headers;
   if (INSTANCES.split(",").includes(origin)) {
     response.set({ "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" });
@@ -71,7 +71,7 @@ app.post("/pay", async (request, response) => {
   }
 });
 
-seats.onExpired((cells) => console.log(`Not paid in time: ${cells.map(seatName).join(", ")}`));
+seats.onExpired((cells) => console.log(`Not paid for in time: ${cells.map(seatName).join(", ")}`));
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, async () => {

@@ -21,7 +21,7 @@ export interface Person {
 
 const RECONNECT_MS = 100;
 
-/** Uses the teaching protocol. `hasState`: waits for the board, which the server then sends. */
+/** Uses the teaching protocol. `hasState`: the server sends the board first, so wait for it. */
 export async function plainPerson(stage: Stage, url: string, cells: number, hasState = false): Promise<Person> {
   let shown: boolean[] = new Array(cells).fill(false);
   let isSent = !hasState;

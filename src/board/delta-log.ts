@@ -44,7 +44,7 @@ export class DeltaLog {
     return first && samePosition(first.from, position) ? this.#deltas.slice(found) : undefined;
   }
 
-  /** Whether the log knows the tag of this version. With another tag it is of another history. */
+  /** Whether the log knows the tag of this version. Another tag belongs to another history. */
   covers(version: number): boolean {
     const [first] = this.#deltas;
     return (

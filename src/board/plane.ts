@@ -1,6 +1,6 @@
 /*
  * Where the cells of a board lie: on a plane of pages, each a square of 256 × 256 cells. A board of
- * up to 10,000 is a square of its own, since most of a page would be empty. Pages form shells
+ * up to 10,000 cells is a square of its own, since most of a page would be empty. Pages form shells
  * around the first one, so every board is about square, and a page's place does not depend on the
  * board's size:
  *

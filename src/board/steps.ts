@@ -1,4 +1,4 @@
-/* Steps of a large change. Each lies within one page, as a commit does, and has bounded cells. */
+/* Steps of a large change. Each has a bounded number of cells on one page, as a commit has. */
 
 import type { Bit } from "./bitmap.js";
 import { pageOf } from "./geometry.js";

@@ -1,13 +1,14 @@
 /*
- * `socketscaler/client/keep`. Keeps changes that wait in `localStorage`, which outlives the page,
- * and can be written before a write is sent. Each board of each page has an entry of its own, under
- * its session:
+ * `socketscaler/client/keep`. Keeps changes that wait in `localStorage`, which outlives the web
+ * page, and can be written before a write is sent. Each board of each web page has an entry of its
+ * own, under its session:
  *
- *     page ──keeps──► entry      while the page lives, it holds the Web Lock of its entry
- *     another page ──lock──► entry ──resend──► the store, then the entry is removed
+ *     web page ──keeps──► entry      while the web page lives, it holds the Web Lock of its entry
+ *     another web page ──lock──► entry ──resend──► the store, then the entry is removed
  *
- * The browser gives the lock to another page only once the first is gone. So an entry is delivered
- * by one page at a time, and never beside its owner. A page without Web Locks keeps nothing.
+ * The browser gives the lock to another web page only once the first is gone. So an entry is
+ * delivered by one web page at a time, and never beside its owner. A web page without Web Locks
+ * keeps nothing.
  */
 
 import type { ChangeKeeper, KeptSession } from "./api/connect-options.js";
@@ -31,7 +32,7 @@ const { aheadMs } = clientClock;
 export function keepChanges(user = ""): ChangeKeeper {
   const { locks } = globalThis.navigator ?? {};
   const prefix = `${PREFIX}${encodeURIComponent(user)}|`;
-  /** Entries of this page, and those that it waits for. */
+  /** Entries of this web page, and those that it waits for. */
   const known = new Set<string>();
   return {
     begin: (board, session) => {
@@ -40,7 +41,7 @@ export function keepChanges(user = ""): ChangeKeeper {
       const mustWait = olderElsewhere(key, ofBoard, aheadMs, clientClock);
       if (!locks) return { keep: () => undefined, mustWait };
       known.add(key);
-      // Held as long as the page lives.
+      // Held as long as the web page lives.
       locks.request(key, () => new Promise(() => undefined)).catch(() => undefined);
       return { keep: lazily((waiting) => keep(key, waiting)), mustWait };
     },
@@ -72,7 +73,7 @@ export function keepChanges(user = ""): ChangeKeeper {
   };
 }
 
-/** Calls `run` at once if it is urgent, or else a moment later and when the page is hidden. */
+/** Calls `run` at once if it is urgent, or else a moment later and when the web page is hidden. */
 function lazily(run: (waiting: SavedOutbox | undefined) => void): KeptSession["keep"] {
   let later: (() => SavedOutbox | undefined) | undefined;
   const flush = () => {

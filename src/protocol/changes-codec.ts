@@ -19,7 +19,7 @@ export interface CodedChanges {
   readonly bytes: Uint8Array;
 }
 
-/** Low bits of a gap at most: a page has 2^16 cells. */
+/** The largest number of low bits: a page has 2^16 cells. */
 const K_MAX = 15;
 /** With fewer changes Rice's header outweighs what it saves. */
 const RICE_CHANGES_MIN = 4;
@@ -181,7 +181,7 @@ class BitReader {
     this.#bytes = bytes;
   }
 
-  /** True if less than a byte is left, all of it zero: else two texts would mean the same. */
+  /** True if less than a byte is left, all of it zero. Otherwise codings would not be unique. */
   get isAtEnd(): boolean {
     const rest = this.#bytes.length * 8 - this.#at;
     return rest < 8 && ((this.#bytes.at(-1) ?? 0) & ((1 << rest) - 1)) === 0;
@@ -191,7 +191,7 @@ class BitReader {
   ones(most: number): number {
     let count = 0;
     while (count <= most && !this.failed) {
-      // The bits that are left of this byte, at its high end. Zeros become ones and lead.
+      // The bits left of this byte, at the high end. Inverted, leading ones become zeros to count.
       const left = (this.#byte() << (24 + (this.#at & 7))) >>> 0;
       const room = 8 - (this.#at & 7);
       const found = Math.min(room, Math.clz32(~left));

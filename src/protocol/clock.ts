@@ -33,8 +33,8 @@ export function pause(clock: Clock, ms: number): Promise<void> {
 }
 
 /**
- * Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. A
- * function draws each pause, as for `jitter`.
+ * Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. If `ms`
+ * is a function, it returns each pause, for example with `jitter`.
  */
 export function every(clock: Clock, ms: number | (() => number), run: () => unknown): Cancel {
   let isCancelled = false;

@@ -1,6 +1,6 @@
 /* Counts in texts for people: grouped (10,000), and with a noun in the right number. */
 
-/** The first number format of a browser takes it 20 ms, which the first picture would wait for. */
+/** Creating its first number format takes a browser 20 ms, and would delay the first picture. */
 const BEFORE_GROUP = /\B(?=(\d{3})+$)/g;
 
 /** `count` is whole. */

@@ -1,6 +1,6 @@
 /*
- * Deltas as text, for Socket.IO and for recorded pages: what follows the kind of a lane's delta
- * with varints (lane-delta.ts), in base64url.
+ * Deltas as text, for Socket.IO and for recorded pages: a lane's delta with varints (lane-delta.ts)
+ * without its kind, in base64url.
  */
 
 import type { Delta } from "../board/delta.js";

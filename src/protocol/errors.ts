@@ -1,7 +1,7 @@
 /*
- * Every error that is sent to a peer: the HTTP status of the answer, and the message. The rules and
- * the messages of the errors that clients find themselves are in refusal.ts. Servers import
- * refusals from here, so that each has its message.
+ * Every error that is sent to a peer: the HTTP status of the answer, and the message. The file
+ * refusal.ts has the rules, and the messages of the errors that clients detect without a server.
+ * Servers import refusals from here, so that each has its message.
  */
 
 import { addMessages, type ErrorCode } from "./refusal.js";

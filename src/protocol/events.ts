@@ -25,7 +25,7 @@ import type { ErrorBody } from "./errors.js";
 interface OpenRequest {
   readonly board: string;
   readonly protocol: number;
-  /** Whether the client takes `resized`. If not, it is asked to connect again when that is due. */
+  /** Whether the client understands `resized`. If not, it is asked to reconnect after a resize. */
   readonly resizes?: boolean;
   /** As in WriteRequest. Protocol 2 states it here, and not with each write. */
   readonly session?: string;
@@ -73,7 +73,7 @@ interface WatchRequest {
   readonly pages: WatchedPages;
 }
 
-/** Sent right behind `open`, before its answer. Pages that the board does not have are left out. */
+/** Sent right after `open`, before its answer. Pages that the board does not have are left out. */
 interface EarlyWatchRequest {
   readonly board: string;
   readonly pages: WatchedPages;
@@ -139,7 +139,7 @@ export type Notice =
    * second, and less often the larger it is.
    */
   | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
-  /** The number of sockets that have an open board open, on all instances. Sent as often. */
+  /** The number of sockets with the board open, on all instances. Sent as often as `online`. */
   | { readonly kind: "people"; readonly handle: number; readonly people: number }
   /**
    * Whether the instance can reach its store. If not, reads work, and writes wait or are refused.
@@ -178,11 +178,11 @@ export interface BoardResized {
 export interface Mine {
   readonly handle: number;
   readonly page: number;
-  /** The version of the page that this is of. */
+  /** The version of the page that this describes. */
   readonly version: number;
   /** Each cell, and the time until its hold ends in ms, or null if it has no end. */
   readonly cells: readonly (readonly [cell: number, leftMs: number | null])[];
-  /** Cells that are no longer theirs. Absent if `cells` are all cells of the page that are. */
+  /** Cells that are no longer the user's. Absent if `cells` lists all of theirs on the page. */
   readonly gone?: readonly number[];
 }
 

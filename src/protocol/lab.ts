@@ -1,6 +1,6 @@
 /*
- * The messages between the lab of `socketscaler demo` and its page /demo. The server is in
- * src/cli/lab, the page in src/web/lab. No instance knows these messages.
+ * The messages between the lab of `socketscaler demo` and its web page /demo. The server is in
+ * src/cli/lab, the web page in src/web/lab. No instance knows these messages.
  */
 
 export type SideName = "ours" | "naive";
@@ -73,7 +73,7 @@ export interface Finding {
   readonly healedMs: number | undefined;
   /** From the moment when the cause was removed, if somebody removed it. */
   readonly sinceCureMs: number | undefined;
-  /** Most parts that were behind at a time. */
+  /** Largest number of parts that were behind at the same time. */
   readonly behindMost: number;
   /** Boxes that some browser shows wrongly now. */
   readonly wrong: number;
@@ -122,7 +122,7 @@ export interface Hop {
   readonly to: string;
   readonly kind: HopKind;
   readonly label: string;
-  /** So many messages of this kind within one report. */
+  /** Number of messages of this kind within one report. */
   readonly count: number;
 }
 

@@ -67,7 +67,7 @@ export class LaneDelta {
   }
 }
 
-/** Writes a delta behind its kind: at most 44 bytes and `changes`, which are coded already. */
+/** Writes a delta after its kind: at most 44 bytes and `changes`, which are coded already. */
 export function writeWhole(writer: Writer, handle: number, { page, from, to }: Delta, changes: Uint8Array): void {
   writer.varint(handle);
   writer.varint(page);
@@ -78,7 +78,7 @@ export function writeWhole(writer: Writer, handle: number, { page, from, to }: D
   writer.copy(changes);
 }
 
-/** The rest of a delta behind its kind. */
+/** The rest of a delta after its kind. */
 export function readWhole(reader: Reader, isRice: boolean): DecodedDelta | undefined {
   const handle = reader.varint();
   const page = reader.varint();
@@ -88,7 +88,7 @@ export function readWhole(reader: Reader, isRice: boolean): DecodedDelta | undef
   return readFrom(reader, isRice, { handle, page, position: from }, steps);
 }
 
-/** The rest of a continuation behind its kind. */
+/** The rest of a continuation after its kind. */
 export function readContinuation(reader: Reader, isRice: boolean, last: LastSent): DecodedDelta | undefined {
   return readFrom(reader, isRice, last, reader.varint());
 }

@@ -1,4 +1,4 @@
-/* The JSON that rare messages of the lane hold, behind a kind and numbers. */
+/* The JSON that rare messages of the lane hold, after a kind and numbers. */
 
 import { type Reader, Writer } from "./varint.js";
 

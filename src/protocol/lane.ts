@@ -1,6 +1,6 @@
 /*
  * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. The first byte of a
- * message is its kind. Rare messages hold the JSON of events.ts, frequent ones are bytes.
+ * message is its kind. Rare messages hold the JSON of events.ts; frequent ones are bytes.
  *
  *     client                                   instance
  *       request  0 · ["hello", {protocol, token}]     first, before all others
@@ -17,7 +17,7 @@
  *       beat                              ->
  *
  * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to
- * undefined. PROTOCOL.md explains the layout, and works an exchange through.
+ * undefined. PROTOCOL.md explains the layout, and works through an exchange.
  */
 
 import type { Bit } from "../board/bitmap.js";
@@ -39,7 +39,7 @@ export const LANE_PATH = "/socketscaler";
 export const HELLO = "hello";
 /** The instance sends a beat at least this often, and the client answers each. */
 export const BEAT_MS = 10_000;
-/** A client that has received nothing for this long takes the connection for lost. */
+/** A client that has received nothing for this long considers the connection lost. */
 export const SILENT_MS_MAX = 18_000;
 
 const UP = { request: 1, write: 2, beat: 3 } as const;

@@ -68,7 +68,7 @@ export const RULES = {
 /** A stable name of an error. PROTOCOL.md and docs/troubleshoot.md list what each one means. */
 export type ErrorCode = keyof typeof RULES;
 
-/** Of the errors that a client finds itself. A server sends the message with its own. */
+/** Of the errors that a client detects itself. A server sends a message with each of its own. */
 const messages: Partial<Record<ErrorCode, string>> = {
   UNKNOWN_BOARD: "There is no board with that name. Check the name.",
   CELL_OUT_OF_RANGE: "The board has no such checkbox. Numbers run from 0 to size - 1.",
@@ -101,7 +101,7 @@ export interface ErrorBody {
 interface RefusalOptions {
   /** In place of the message of the code. */
   readonly message?: string | undefined;
-  /** A few words on this very case, which follow the message. */
+  /** A few words on this case, added to the message's first sentence. */
   readonly detail?: string;
   readonly retryAfterMs?: number | undefined;
   readonly cells?: readonly number[] | undefined;

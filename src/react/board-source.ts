@@ -24,7 +24,7 @@ export type SourceBoard = Pick<
   "ready" | "size" | "right" | "claims" | "mine" | "isTaken" | "failure" | "get" | "set" | "watch" | "on"
 >;
 
-/** A change looks for ranges in its bucket only. */
+/** A change notifies only the ranges in its bucket, a block of this many cells. */
 const BUCKET_CELLS = 256;
 const LINGER_MS = 1_000;
 

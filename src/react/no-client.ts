@@ -1,4 +1,4 @@
-/* A board where there is no client: while a server renders, and for its markup. */
+/* The board that is used without a client: while a server renders, and for its markup. */
 
 import { Refusal } from "../protocol/refusal.js";
 import type { SourceBoard } from "./board-source.js";

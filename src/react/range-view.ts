@@ -17,7 +17,7 @@ export interface BoardView {
   readonly cells: readonly (boolean | undefined)[];
   /** The first cell that is shown. */
   readonly start: number;
-  /** The cell after the last one that is shown. The range ends with the board. */
+  /** The cell after the last one that is shown: at most `size`, once that is known. */
   readonly end: number;
   /** Cells of the board; 0 until it is known. */
   readonly size: number;

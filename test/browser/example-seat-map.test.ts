@@ -179,7 +179,7 @@ describe("the example of a seat map", () => {
     await newsSays(ben, "B2 is yours and paid for.");
   });
 
-  test("frees a seat that was not paid in time, and says so to its holder; a payment that was late sells nothing", async (t) => {
+  test("frees a seat that was not paid for in time, and says so to its holder; a payment that was late sells nothing", async (t) => {
     const own = await startServer();
     t.after(() => own.stop());
     const [one, two] = await startTwo(t, { VALKEY_URL: own.url, HOLD: "5s" });
@@ -188,7 +188,7 @@ describe("the example of a seat map", () => {
     await seat(ann, "A1").click();
     await becomes(ben, "A1", "taken");
     await becomes(ben, "A1", "free");
-    await newsSays(ann, "Not paid in time: A1. Please pick again.");
+    await newsSays(ann, "Not paid for in time: A1. Please pick again.");
     await becomes(ann, "A1", "free");
     const late = await visitor(two);
     assert.equal(await late.take(1), 200);

@@ -89,7 +89,7 @@ function isDone(ben: Person): boolean {
 }
 
 interface Fork {
-  /** Boxes that Ann and Ben see differently on the new primary; and after one more click. */
+  /** Boxes that Ann and Ben see differently on the new primary, before and after one more click. */
   readonly wrong: number;
   readonly wrongLater: number;
 }

@@ -1,4 +1,4 @@
-/* Step 4: Pub/Sub loses a message, with its connection or without any error. */
+/* Step 4: Pub/Sub loses messages, because its connection breaks or without any error. */
 
 import { countOf } from "../../../src/protocol/count.js";
 import { FaultyStore } from "../../../test/support/faulty-store.js";

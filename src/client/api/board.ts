@@ -1,5 +1,5 @@
 /*
- * The public interfaces of the library. This one is a board as a program sees it. Types only:
+ * The public interfaces of the library. This file has a board as a program sees it. Types only:
  * live-board.ts is the implementation.
  */
 

@@ -22,9 +22,9 @@ export interface EarlierChanges {
 
 /** The changes of one session. */
 export interface KeptSession {
-  /** Keeps what waits, in place of what it kept before. Urgent before any of it is sent. */
+  /** Keeps the waiting changes instead of earlier ones. Urgent before any of them is sent. */
   keep(waiting: () => SavedOutbox | undefined, isUrgent: boolean): void;
-  /** Which changes must wait now, because other sessions have older ones of their cells. */
+  /** Which changes must wait now, because other sessions have older changes of the same cells. */
   mustWait(): MustWait;
 }
 

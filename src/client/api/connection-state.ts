@@ -24,7 +24,7 @@ export interface ConnectionState {
   readonly reason: ErrorBody | undefined;
 }
 
-/** Before the first attempt, and where there is no client. */
+/** Before the first attempt, and if there is no client. */
 export const NOT_CONNECTED: ConnectionState = {
   connected: false,
   url: undefined,

@@ -51,7 +51,7 @@ export class Overdue {
     }
   }
 
-  /** The pages that are followed, and still have to bring a committed change. */
+  /** The pages that are followed, and whose replicas still lack a committed change. */
   #awaited(): number[] {
     const { changes, pages, joiner } = this.#parts;
     return pages.numbers.filter((page) => joiner.isJoined(page) && changes.outbox.isAwaited(page));

@@ -1,6 +1,6 @@
 /*
- * Delivers the changes that another page left: over a connection of its own, under the session and
- * the numbers of that page. So a write that had arrived before takes effect once.
+ * Delivers the changes that another web page left: over a connection of its own, under the session
+ * and the numbers of that web page. So a write that had arrived before takes effect once.
  */
 
 import { type Clock, every } from "../../protocol/clock.js";
@@ -30,7 +30,7 @@ interface Parts {
 
 const TICK_MS = 1_000;
 const ignore = (): void => undefined;
-/** Refusals of the client, not of its changes. Another page may be let in. */
+/** Refusals of the client, not of its changes. Another web page may be let in. */
 const KEEPS: ReadonlySet<ErrorCode> = new Set(["UNAUTHORIZED", "ORIGIN_REFUSED", "UNSUPPORTED_PROTOCOL"]);
 
 /**

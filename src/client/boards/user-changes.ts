@@ -26,7 +26,7 @@ import { ShownCells } from "./shown-cells.js";
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;
 const CELLS_AFTER_LIMIT_MIN = 16;
-/** Nothing is sent if old changes were given up longer ago. */
+/** If old changes were given up longer ago, this is done again before anything is sent. */
 const EXPIRE_MS = 1_000;
 /**
  * These could be sent again, but not soon, because a person has to repair the page. Waiting for
@@ -194,7 +194,7 @@ export class UserChanges {
   /** Sends after the current task, so that changes made together travel together. */
   readonly #wake = soon(() => {
     this.#withdraw();
-    // The computer may have slept, and nothing that is too old must be sent then.
+    // The computer may have slept, and changes that are too old must not be sent.
     if (this.#clock.now() - this.#expiredMs > EXPIRE_MS) this.expire();
     const opened = this.#isConnected ? this.#known : undefined;
     const writes = opened ? this.#take(opened.limits) : [];

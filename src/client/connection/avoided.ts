@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../protocol/clock.js";
 
-/** A transport that hung is avoided this long. */
+/** A transport that hung is avoided for this long. */
 export const HUNG_MS = 600_000;
 /** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 export const NO_LANE_MS = 60_000;

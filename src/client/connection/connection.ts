@@ -177,7 +177,7 @@ export class Connection implements Line {
           this.#open(url, "socketio");
           return;
         }
-        // Something there accepts WebSockets and is no instance, or does not pass what it says.
+        // Something at the URL accepts WebSockets, but no instance's messages come through.
         if (isLaneLost && reached === "through" && !reason) this.#avoided.add("lane", url, NO_LANE_MS);
         if (attempt.link?.isRefused) this.#avoided.add("feed", url, NO_LANE_MS);
         const isMissed = isFailure && reached !== "in" && door !== "feed";
@@ -202,7 +202,7 @@ export class Connection implements Line {
     );
     const listener: LinkListener = {
       ...this.#listener,
-      // From here on, the app may need long to get a token, and the instance to check it.
+      // From here on, the app may take long to get a token, and the instance to check it.
       through: () => {
         if (stage === "opening") stage = "through";
         cancelLate();

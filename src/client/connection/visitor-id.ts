@@ -1,4 +1,4 @@
-/* The id that an anonymous visitor keeps over reloads. It is secret, because it owns claims. */
+/* The id that an anonymous visitor keeps across reloads. It is secret, because it owns claims. */
 
 import { SECRET_ID } from "../../protocol/secret-id.js";
 

@@ -124,7 +124,7 @@ export class FeedLink implements Link {
     const size = sizeIn(answer);
     const known = this.#boards.find((board) => board.path === path);
     const board = known ?? { handle: this.#boards.length, path, size, pages: new Map(), counting: undefined };
-    // Claims need a socket, because nobody else may know whose they are.
+    // Claims need a socket, because a shared answer must not say whose they are.
     if (claims !== undefined || board.handle >= BOARDS_MAX) throw new FeedFailure("refused");
     board.size = size;
     this.#boards[board.handle] = board;
@@ -159,7 +159,7 @@ export class FeedLink implements Link {
       const page = new FeedPage(number, parts);
       this.#leave(board, number);
       board.pages.set(number, page);
-      // Others are asked for together with a page that is left again at once.
+      // A page that is left again at once must not fail the others of the same request.
       return page.join(position).catch(unlessStopped);
     });
     await Promise.all(joining);
@@ -217,7 +217,7 @@ export class FeedLink implements Link {
       const isFailure = error instanceof FeedFailure;
       // A listener of the app has failed.
       if (!isFailure) void Promise.reject(error);
-      // An instance that is away, or asks to move, is so for sockets as well.
+      // If the store is unavailable or the instance is closing, a socket would not help.
       const isForAll = isFailure && error.has("GOING_AWAY", "STORE_AWAY");
       const isLost = isFailure && error.kind === "lost" && this.#requests.isProven;
       this.isRefused = !isForAll && !isLost;
@@ -243,7 +243,7 @@ function unlessStopped(error: unknown): void {
 
 function sizeIn(answer: FeedAnswer): number {
   const { size } = jsonIn(answer);
-  // Something else than an instance answers.
+  // Something other than an instance answers.
   if (typeof size !== "number") throw new FeedFailure("refused");
   return size;
 }

@@ -1,6 +1,6 @@
 /*
- * Follows one page over the feed. It knows where the page is by what it has handed out, and asks
- * for what came since. The replica checks again that every delta fits.
+ * Follows one page over the feed. It knows the page's position from the last update that it handed
+ * out, and asks for later ones. The replica checks again that every delta fits.
  *
  *     load ──► since ──► since (waits) ──► …        410: the position is unknown, so load again
  */
@@ -98,7 +98,7 @@ export class FeedPage {
         heard();
       } catch (error) {
         // A restarted instance is back soon. One that drains is not.
-        // One late answer is a connection that has gone. Two are a feed that is too slow.
+        // One late answer means a lost connection. Two mean that the feed is too slow.
         const isFirst = failures === 0;
         const hasFailed = error instanceof FeedFailure && (error.kind === "late" ? isFirst : error.kind !== "refused");
         const mayPass = hasFailed && requests.isProven && !error.has("GOING_AWAY");
@@ -112,7 +112,7 @@ export class FeedPage {
     return this.#parts.requests.pause(ms, this.#stop.signal);
   }
 
-  /** Hands out the update. Returns where it leads. */
+  /** Hands out the update. Returns the position after it. */
   #take(at: string, body: Uint8Array): string {
     const { listener, board, requests } = this.#parts;
     const [, decodeDown, readSnapshotHead] = requests.loaded;
@@ -128,7 +128,7 @@ export class FeedPage {
       return formatPosition(delta.to) + cells;
     }
     const head = message?.kind === "snapshot" ? readSnapshotHead(message.bytes) : undefined;
-    // Something else than an instance answers.
+    // Something other than an instance answers.
     if (message?.kind !== "snapshot" || head?.page !== this.#page) throw new FeedFailure("refused");
     // The handle in it is 0, which takes one byte, as every handle of this link does.
     const frame = message.bytes.slice();
@@ -140,13 +140,13 @@ export class FeedPage {
   /** The position leads nowhere: its history was lost, or the board has another size or is gone. */
   async #restart(answer: FeedAnswer, at: string): Promise<string> {
     await this.#parts.check();
-    // Under this address, no cache has a page from before.
+    // At this address, no cache has an older state of the page.
     const { position = at } = jsonIn(answer);
     return this.#load(`?${String(position)}`);
   }
 
   /**
-   * Hands out the whole page, and returns where it is. A page of another size than the board, or
+   * Hands out the whole page, and returns its position. A page of another size than the board, or
    * none, means that one of two answers is old. If it is that of the page, the page comes later. If
    * it is that of the board, `check` ends this object.
    */

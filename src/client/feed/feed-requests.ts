@@ -23,7 +23,7 @@ export interface FeedAnswer {
 
 export const ANSWER_MS_MAX = 5_000;
 
-/** URLs whose feed has worked in this program. If it fails there later, the network does. */
+/** URLs whose feed has worked in this program. If it fails later, the network is the cause. */
 const proven = new Set<string>();
 
 /** Ends the work for a page that is no longer watched, or for a link that has ended. */
@@ -123,7 +123,7 @@ export class FeedRequests {
     const [, , , refusalFrom] = this.loaded;
     const refusal = refusalFrom(jsonIn(answer).error);
     if (status === 404 && (refusal.code === "UNKNOWN_BOARD" || refusal.code === "PAGE_OUT_OF_RANGE")) return answer;
-    // A rate passes, and so does a failure of the instance.
+    // A rate limit passes, and so does a failure of the instance.
     const passes = status >= 500 ? refusal.code !== "BUSY" : refusal.code === "RATE_LIMITED";
     throw passes ? new FeedFailure("failed", refusal) : new FeedFailure("refused");
   }

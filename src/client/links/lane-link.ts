@@ -3,7 +3,7 @@
  *
  *     hello · open · watch  ──►       ◄──  reply · reply · snapshots · reply
  *
- * Knows no WebSocket, so that the simulation runs it too.
+ * It does not need a WebSocket, so the simulation runs it too.
  */
 
 import type { CellChanges } from "../../board/steps.js";
@@ -39,7 +39,7 @@ interface LaneLinkOptions {
 
 type Answer = (reply: never) => void;
 
-/** The requests of a connection have their numbers; `hello` is number 0. */
+/** Requests are numbered on each connection; `hello` is number 0. */
 const HELLO_ID = 0;
 const CHECK_MS = 3_000;
 
@@ -114,7 +114,7 @@ export class LaneLink implements Link {
     this.#heardMs = this.#clock.now();
     const message = decodeDown(bytes, this.#last);
     if (!message) {
-      // It leaves a gap, on which no continuation can follow.
+      // It leaves a gap, after which no continuation fits.
       this.#last = undefined;
       this.#listener.delta(undefined);
       return;

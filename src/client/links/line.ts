@@ -23,7 +23,7 @@ export interface Incoming {
   readonly resized: (resized: BoardResized) => void;
   readonly mine: (mine: Mine) => void;
   readonly notice: (notice: Notice) => void;
-  /** A delta or snapshot of so many bytes came in, its header included. For measurements. */
+  /** A delta or snapshot came in: its size with the header. For measurements. */
   readonly received?: (bytes: number) => void;
 }
 
@@ -41,13 +41,13 @@ export interface LineListener extends Incoming {
 }
 
 export interface Line {
-  /** Of the present connection. From 2 on, requests may follow on each other without an answer. */
+  /** Of the present connection. From 2 on, a request may be sent before the last is answered. */
   readonly protocol: number;
   /** Requests may be sent. */
   readonly isUp: boolean;
   /**
    * Calls `settle` once: with the result, with a Refusal, or with nothing if no answer will arrive
-   * on this connection. Frames that follow the answer are given out after that.
+   * on this connection. Frames that follow the answer are delivered after that.
    */
   request<Name extends RequestName>(
     name: Name,

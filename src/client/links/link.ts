@@ -16,7 +16,7 @@ export interface Link {
   readonly isWebSocket?: boolean;
   /** Of a feed that has ended: whether to use a socket for a while. */
   readonly isRefused?: boolean;
-  /** Calls `answer` with the reply, unless the link ends before. */
+  /** Calls `answer` with the reply, unless the link ends first. */
   request<Name extends RequestName>(
     name: Name,
     request: RequestMap[Name][0],
@@ -27,7 +27,7 @@ export interface Link {
 
 export interface LinkListener extends Incoming {
   /**
-   * The transport is through. The app may now need long for a token, and the instance to check it.
+   * The transport is open. The app may now take long to get a token, and the instance to check it.
    */
   through(): void;
   /** The token has been sent, or there is none. */

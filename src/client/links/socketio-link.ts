@@ -102,7 +102,7 @@ function refusalInText(text: unknown): Refusal | undefined {
     const { error } = JSON.parse(String(text));
     return isErrorCode(error.code) ? refusalFrom(error) : undefined;
   } catch {
-    // Something else than an instance answers.
+    // Something other than an instance answers.
     return undefined;
   }
 }

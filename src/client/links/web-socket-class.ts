@@ -1,7 +1,7 @@
 /*
- * The WebSocket of the platform. For Node 20, which has none, `ws` brings it. The only file of the
- * client that imports `ws`. Bundlers for browsers take web-socket-class.browser.ts in its place, as
- * `browser` in package.json says.
+ * The WebSocket of the platform. For Node 20, which has none, `ws` provides it. The only file of
+ * the client that imports `ws`. Bundlers for browsers take web-socket-class.browser.ts in its
+ * place, as `browser` in package.json says.
  */
 
 /** The part of a WebSocket that is used here. */

@@ -21,7 +21,7 @@ export function openLane(Socket: WebSocketClass, { url, lanePath, ...options }: 
   try {
     socket = new Socket(below(url, lanePath).href.replace(/^http/, "ws"), [LANE_SUBPROTOCOL]);
   } catch (error) {
-    // A page served over https may not open ws:.
+    // A web page served over https may not open ws:.
     queueMicrotask(() => link.closed(new Refusal("UNREACHABLE", { cause: error })));
     return link;
   }
@@ -29,7 +29,7 @@ export function openLane(Socket: WebSocketClass, { url, lanePath, ...options }: 
   socket.onopen = () => link.opened();
   socket.onmessage = ({ data }) => link.receive(data instanceof ArrayBuffer ? new Uint8Array(data) : EMPTY);
   socket.onclose = () => link.closed();
-  // Some report a handshake that failed by this alone.
+  // Some platforms report a failed handshake only by this event.
   socket.onerror = () => link.closed();
   return link;
 }

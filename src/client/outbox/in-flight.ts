@@ -42,7 +42,7 @@ export class InFlight {
     return this.#writes.get(seq);
   }
 
-  /** `isUncertain`: it may have been sent before. Else it is sent now. */
+  /** `isUncertain`: it may have been sent before. Otherwise it is sent now. */
   add(seq: number, units: readonly Unit[], isUncertain = false): void {
     this.#writes.set(seq, { units, isSent: !isUncertain, isUncertain });
     for (const { cell } of opsOf(units)) this.cells.add(cell);

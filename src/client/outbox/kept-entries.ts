@@ -1,6 +1,6 @@
 /*
  * The entries of `keepChanges` in `localStorage`. Each has the changes that wait in one session of
- * one of the browser's pages.
+ * one of the browser's web pages.
  *
  * A change of a cell waits while another entry has an older change of that cell to the other value.
  * Otherwise the older one could come last. If the values are the same, the order does not matter.
@@ -46,8 +46,8 @@ export function write(key: string, text: string | undefined): void {
 
 /**
  * Compares the changes of entry `own` with those of the other entries whose keys begin with
- * `prefix`. `aheadMs`: how far the wall clock is ahead of `clock`, by which its changes have
- * their times. Call the result before each sending: it reads the entries.
+ * `prefix`. `aheadMs`: how far the wall clock is ahead of `clock`, which gives changes their times.
+ * Call the result before each sending: it reads the entries.
  */
 export function olderElsewhere(own: string, prefix: string, aheadMs: () => number, clock: Clock): () => MustWait {
   let known = new Map<string, { readonly text: string; readonly times: Times }>();

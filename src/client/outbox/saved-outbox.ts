@@ -1,5 +1,5 @@
 /*
- * An outbox as text, so that it can outlive its page. Writes in flight keep their numbers and
+ * An outbox as text, so that it can outlive its web page. Writes in flight keep their numbers and
  * cells, because the store recognises a write by its session and number. Times are those of the
  * wall clock.
  */

@@ -6,7 +6,7 @@
 
 import { type Clock, realClock } from "../../protocol/clock.js";
 
-/** Smaller differences are left for later. They may be errors of rounding, which would add up. */
+/** Smaller differences are left for later. They may be rounding errors, which would add up. */
 const STEP_MS = 1_000;
 
 interface ElapsedClock {
@@ -37,5 +37,5 @@ export function elapsed(clock: Pick<Clock, "now">, wallMs: () => number): Elapse
   };
 }
 
-/** The clock of all clients of the page, or of the process. */
+/** The clock of all clients of the web page, or of the process. */
 export const clientClock: Clock & ElapsedClock = { ...realClock, ...elapsed(realClock, () => Date.now()) };

@@ -41,7 +41,7 @@ interface Asked {
 
 /** The first protocol that lets a request name a board that is being opened. */
 const EARLY_PROTOCOL = 2;
-/** Fewer than any instance takes in one request. */
+/** No more than any instance takes in one request. */
 const EARLY_PAGES_MAX = 256;
 
 type Stage = "asked" | "joined" | "leaving";
@@ -53,7 +53,7 @@ export class Joiner {
   readonly #listener: Listener;
   readonly #stages = new Map<number, Stage>();
   #opened: OpenResult | undefined;
-  /** The pages asked for right behind `open`. */
+  /** The pages asked for right after `open`. */
   #early: Asked[] | undefined;
 
   constructor(pages: WatchedPages, line: Line, clock: Clock, listener: Listener) {
@@ -72,7 +72,7 @@ export class Joiner {
     return this.#stages.get(page) === "joined";
   }
 
-  /** Asks for pages right behind the request to open `board`, if the protocol allows it. */
+  /** Asks for pages right after the request to open `board`, if the protocol allows it. */
   connecting(board: string): void {
     if (this.#line.protocol < EARLY_PROTOCOL) return;
     const numbers = this.#pages.wanted(EARLY_PAGES_MAX);
@@ -96,7 +96,7 @@ export class Joiner {
     for (const asked of this.#early ?? []) {
       const { number, replica } = asked;
       if (number >= opened.pages) continue;
-      // Since the board's size is known, the page is held.
+      // Now that the board's size is known, the page is held.
       asked.page ??= this.#pages.get(number);
       this.#stages.set(number, "asked");
       const held = this.#pages.get(number);

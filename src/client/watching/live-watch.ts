@@ -11,7 +11,7 @@ export interface Held {
 }
 
 export function watchOf(board: string, held: Held, signal: AbortSignal | undefined): Watch {
-  // Before `stop`, which settles `ready`.
+  // Listens to the signal before `stop` does, because `stop` settles `ready`.
   const ready = untilAborted(named(board, held.ready), signal);
   ready.catch(() => undefined);
   const stop = () => {

@@ -22,12 +22,12 @@ export class OwnCells {
   readonly #clock: Clock;
   readonly #board: Pick<Board, "get" | "isPending" | "set">;
   readonly #changed: () => void;
-  /** Committed cell of which the instance has not reported yet -> ends the wait for that. */
+  /** Committed cell that the instance has not reported yet -> ends the wait for the report. */
   readonly #unreported = new Map<number, Cancel>();
   readonly #renewing = new Set<number>();
   /**
-   * Cell that this client has given back -> when that may be forgotten. A failover may lose it, and
-   * then reports have the cell again. Unless it is renewed, its lease ends by then.
+   * Cell that this client has given back -> when that may be forgotten. A failover may undo it, and
+   * then reports have the cell again. Without renewals, the lease of the cell ends by then.
    */
   readonly #givenBack = new Map<number, number>();
   #rule: OpenResult["claims"];
@@ -47,7 +47,7 @@ export class OwnCells {
     if (claims?.isLease) this.#stop = every(this.#clock, claims.ms / RENEWALS, () => this.#renewAll(claims.ms));
   }
 
-  /** The user's changes were committed. Their report may come later, and must not be waited for. */
+  /** The user's changes were committed. The report of them may come later, so it is not awaited. */
   committed(changes: CellChanges, at: WriteResult["at"]): boolean {
     const versions = new Map(at);
     let isChanged = false;

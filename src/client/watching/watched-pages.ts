@@ -83,7 +83,7 @@ export class WatchedPages {
     };
   }
 
-  /** The pages that are watched, or will be if the board is large enough: at most so many. */
+  /** At most `most` pages that are watched, or will be if the board is large enough. */
   wanted(most: number): number[] {
     const wanted = new Set(this.#pages.keys());
     for (const { start, end } of this.size === undefined ? this.#placed : []) {

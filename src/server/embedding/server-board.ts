@@ -31,7 +31,7 @@ const HEADS_MAX = 1_024;
 /** Options of `onChange`. */
 export interface ListenOptions {
   /**
-   * The cells to report. Default: the whole board, also as it grows, up to 67,108,864 cells.
+   * The cells to report. Default: the whole board, even as it grows, up to 67,108,864 cells.
    */
   readonly range?: Region;
   /**
@@ -216,9 +216,9 @@ export class ServerBoard {
   }
 
   /**
-   * Reports every change committed on the board to `listener`, by any client on any instance.
-   * Changes come one at a time, in the order of each page's history. docs/embedding.md states the
-   * guarantees.
+   * Reports to `listener` every change that is committed on the board, by any client on any
+   * instance. Changes come one at a time, in the order of each page's history. docs/embedding.md
+   * states the guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const range = { start: 0, end: this.size, ...options.range };
