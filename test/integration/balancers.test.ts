@@ -322,7 +322,7 @@ test("every balancer waits longer than the heartbeat takes to find a connection 
       assert.ok(Number(seconds) * 1_000 > pingInterval + pingTimeout, `${name}: ${pattern} is ${seconds}`);
     }
     // The numbers that the file's comment tells.
-    const told = `every ${pingInterval / 1_000} s and gives up after ${(pingInterval + pingTimeout) / 1_000} s`;
+    const told = `the ${pingInterval / 1_000} s between heartbeats, and the ${(pingInterval + pingTimeout) / 1_000} s after which`;
     assert.ok(balancerFile(name).includes(told), `${name} says: ${told}`);
   }
 });
