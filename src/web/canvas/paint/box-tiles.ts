@@ -1,16 +1,17 @@
 /*
- * Boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some dozens of
- * pictures instead of drawing hundreds of boxes and numbers. A row of a tile is one byte of the
- * page's bitmap, so comparing eight bytes finds the changed boxes. A tile is made if most of it is
- * in view, because that costs no more than drawing its boxes. Of the others, each frame makes a few
- * and draws the rest of the new area box by box. A change of the box size drops all tiles.
+ * Boxes as tiles of 8 × 8, kept as pictures. A frame copies some dozens of pictures instead of
+ * drawing thousands of boxes and numbers. A row of a tile is one byte of the page's bitmap, so
+ * comparing eight bytes finds the changed boxes.
+ *
+ * A frame has little time to make tiles while the view moves, and more while it rests. What is not
+ * made yet shows a tile of another box size, stretched, or the plain squares of the page's picture.
  */
 
 import { cellAt } from "../../../board/geometry.js";
 import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
 import type { Screen } from "../view/screen.js";
-import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./box.js";
+import { type BoxStyle, boxStyle, paintBox, prepareBoxes } from "./box.js";
 import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
@@ -18,10 +19,12 @@ import type { Palette } from "./palette.js";
 type Tile = ReturnType<typeof makeTile>;
 
 const SIDE = 8;
-/** The most pixels of tiles made per frame of which less is in view. One tile is always made. */
-const MADE_PX = 250_000;
-const MOST = SIDE ** 2 / 2;
 const TILES_PER_ROW = PAGE_SIDE / SIDE;
+/** How long a frame makes tiles, in ms. One is always made. */
+const MOVING_MS = 4;
+const RESTING_MS = 24;
+/** Of a row that has not been drawn yet. */
+const NOTHING = -1;
 /** The largest area of all tiles together, in screens. */
 const SCREENS_MAX = 2;
 
@@ -29,89 +32,72 @@ export class BoxTiles {
   /** Least recently used first. */
   readonly #tiles = new Map<number, Tile>();
   #style: BoxStyle | undefined;
-  /** Boxes look as they did in the previous frame. Only then are tiles worth making. */
-  #isSteady = false;
-  #isTiled = false;
+  /** Where the view was in the previous frame. */
+  #view = "";
   #made = 0;
-  #madeMax = 1;
+  #endMs = 0;
+  #isUnfinished = false;
 
-  /** How boxes look; undefined until `style` was called. */
+  /** How boxes look; undefined until `begin` was called. */
   get current(): BoxStyle | undefined {
     return this.#style;
   }
 
-  /** How boxes look in this frame. Call it once per frame. */
-  style(screen: Screen, cells: number, palette: Palette): BoxStyle {
-    const style = boxStyle(screen, cells, palette, this.#style);
-    this.#isSteady = style === this.#style || this.#style === undefined;
-    if (!this.#isSteady) this.#tiles.clear();
-    this.#style = style;
-    this.#isTiled = Number.isInteger(style.cellPx);
-    this.#made = 0;
-    this.#madeMax = Math.max(1, Math.floor(MADE_PX / (SIDE * style.cellPx) ** 2));
-    return style;
-  }
-
   /** Whether the next frame of the same view would make more tiles. */
   get isUnfinished(): boolean {
-    return this.#isTiled && (!this.#isSteady || this.#made > this.#madeMax);
+    return this.#isUnfinished;
   }
 
+  /** Call it once per frame, before `draw`. */
+  begin(screen: Screen, cells: number, palette: Palette): void {
+    const style = boxStyle(screen, cells, palette, this.#style);
+    if (style.palette !== this.#style?.palette) this.#tiles.clear();
+    this.#style = style;
+    const view = `${screen.left(0)} ${screen.top(0)} ${screen.cellPx}`;
+    this.#endMs = performance.now() + (view === this.#view ? RESTING_MS : MOVING_MS);
+    this.#view = view;
+    this.#made = 0;
+    this.#isUnfinished = false;
+  }
+
+  /** Draws a part of a page, given in cells of the page. */
   draw(context: Context, screen: Screen, page: number, picture: PagePicture, part: Area): void {
     const style = this.#style;
     if (!style) return;
-    if (!this.#isSteady || !this.#isTiled) {
-      paintBoxes(context, screen, style, page, picture, part);
-      return;
-    }
     const { x, y } = placeOfPage(page);
+    context.imageSmoothingEnabled = false;
     for (let row = Math.floor(part.top / SIDE); row * SIDE < part.bottom; row++) {
       for (let column = Math.floor(part.left / SIDE); column * SIDE < part.right; column++) {
-        const [left, top] = [column * SIDE, row * SIDE];
-        const seen = {
-          left: Math.max(part.left, left),
-          top: Math.max(part.top, top),
-          right: Math.min(part.right, left + SIDE),
-          bottom: Math.min(part.bottom, top + SIDE),
-        };
-        const isMost = (seen.right - seen.left) * (seen.bottom - seen.top) >= MOST;
-        const tile = this.#tile(style, page, picture, row, column, isMost);
-        if (tile) context.drawImage(tile.canvas, screen.left(x * PAGE_SIDE + left), screen.top(y * PAGE_SIDE + top));
-        else paintBoxes(context, screen, style, page, picture, seen);
+        const [atX, atY] = [x * PAGE_SIDE + column * SIDE, y * PAGE_SIDE + row * SIDE];
+        const [left, top] = [screen.left(atX), screen.top(atY)];
+        const [width, height] = [screen.left(atX + SIDE) - left, screen.top(atY + SIDE) - top];
+        const key = page * TILES_PER_ROW ** 2 + row * TILES_PER_ROW + column;
+        const tile = this.#tile(key, style, screen, atX, atY);
+        if (tile) {
+          update(tile, page, picture, row, column);
+          context.drawImage(tile.canvas, left, top, width, height);
+        } else {
+          const image = picture.imageFor(style.cellPx, true);
+          if (image) context.drawImage(image, column * SIDE, row * SIDE, SIDE, SIDE, left, top, width, height);
+        }
       }
     }
     this.#bound(screen, style);
   }
 
-  /** The up-to-date tile; undefined if it does not exist and this frame has made enough. */
-  #tile(
-    style: BoxStyle,
-    page: number,
-    picture: PagePicture,
-    row: number,
-    column: number,
-    isMost: boolean,
-  ): Tile | undefined {
-    const key = page * TILES_PER_ROW ** 2 + row * TILES_PER_ROW + column;
-    const kept = this.#tiles.get(key);
-    if (!kept && !isMost && this.#made++ >= this.#madeMax) return undefined;
-    const tile = kept ?? makeTile(style);
-    this.#tiles.delete(key);
-    this.#tiles.set(key, tile);
-    for (let down = 0; down < SIDE; down++) {
-      const first = (row * SIDE + down) * PAGE_SIDE + column * SIDE;
-      const byte = picture.byteAt(first);
-      const changed = kept ? byte ^ (tile.shown[down] ?? 0) : 255;
-      if (changed === 0) continue;
-      tile.shown[down] = byte;
-      for (let across = 0; across < SIDE; across++) {
-        const bit = 128 >> across;
-        const offset = (changed & bit) === 0 ? undefined : picture.offsetAt(first + across);
-        if (offset === undefined) continue;
-        const [left, top] = [across * style.cellPx, down * style.cellPx];
-        paintBox(tile.context, style, left, top, cellAt(page, offset), byte & bit ? "checked" : "empty");
+  /** The tile of this box size, if it exists or there is time to make it; otherwise any. */
+  #tile(key: number, style: BoxStyle, screen: Screen, atX: number, atY: number): Tile | undefined {
+    let tile = this.#tiles.get(key);
+    if (tile?.style !== style) {
+      if (this.#made > 0 && performance.now() > this.#endMs) this.#isUnfinished = true;
+      else {
+        this.#made++;
+        tile = makeTile(style, screen, atX, atY);
       }
     }
+    if (!tile) return undefined;
+    this.#tiles.delete(key);
+    this.#tiles.set(key, tile);
     return tile;
   }
 
@@ -126,9 +112,31 @@ export class BoxTiles {
   }
 }
 
-function makeTile(style: BoxStyle) {
-  const canvas = new OffscreenCanvas(SIDE * style.cellPx, SIDE * style.cellPx);
+/** An empty tile, whose boxes lie as on this screen. */
+function makeTile(style: BoxStyle, screen: Screen, atX: number, atY: number) {
+  const lefts = Array.from({ length: SIDE + 1 }, (_, across) => screen.left(atX + across) - screen.left(atX));
+  const tops = Array.from({ length: SIDE + 1 }, (_, down) => screen.top(atY + down) - screen.top(atY));
+  const canvas = new OffscreenCanvas(lefts[SIDE] ?? 0, tops[SIDE] ?? 0);
   const context = contextOf(canvas);
   prepareBoxes(context, style);
-  return { canvas, context, shown: new Uint8Array(SIDE) };
+  return { style, lefts, tops, canvas, context, shown: new Int16Array(SIDE).fill(NOTHING) };
+}
+
+/** Draws the boxes that have changed. */
+function update(tile: Tile, page: number, picture: PagePicture, row: number, column: number): void {
+  for (let down = 0; down < SIDE; down++) {
+    const first = (row * SIDE + down) * PAGE_SIDE + column * SIDE;
+    const byte = picture.byteAt(first);
+    const shown = tile.shown[down] ?? NOTHING;
+    const changed = shown === NOTHING ? 255 : byte ^ shown;
+    if (changed === 0) continue;
+    tile.shown[down] = byte;
+    for (let across = 0; across < SIDE; across++) {
+      const bit = 128 >> across;
+      const offset = (changed & bit) === 0 ? undefined : picture.offsetAt(first + across);
+      if (offset === undefined) continue;
+      const [left, top] = [tile.lefts[across] ?? 0, tile.tops[down] ?? 0];
+      paintBox(tile.context, tile.style, left, top, cellAt(page, offset), byte & bit ? "checked" : "empty");
+    }
+  }
 }

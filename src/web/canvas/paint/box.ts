@@ -1,11 +1,7 @@
-/* Draws the boxes of the canvas one by one: a picture, and a number if it fits. */
+/* Draws one box of the canvas: a picture, and a number if it fits. */
 
-import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
-import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
-import type { Area } from "../view/camera.js";
 import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
-import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
 export interface BoxStyle {
@@ -64,43 +60,6 @@ export function paintBox(
   if (font === undefined) return;
   context.fillStyle = { empty: palette.textSoft, checked: palette.onAccent, own: palette.onOwn }[look];
   context.fillText(String(cell), left + cellPx / 2, top + cellPx * (look === "empty" ? 0.52 : 0.72));
-}
-
-/** Draws a part of a page, given in cells of the page. */
-export function paintBoxes(
-  context: Context,
-  screen: Screen,
-  style: BoxStyle,
-  page: number,
-  picture: PagePicture,
-  part: Area,
-): void {
-  const { x, y } = placeOfPage(page);
-  const isTiled = style.font === undefined && picture.cells === PAGE_CELLS && Number.isInteger(style.cellPx);
-  if (isTiled) paintEmpty(context, screen, style, page, part);
-  for (let row = part.top; row < part.bottom; row++) {
-    for (let column = part.left; column < part.right; column++) {
-      const offset = picture.offsetAt(row * PAGE_SIDE + column);
-      if (offset === undefined) continue;
-      const isChecked = picture.get(offset);
-      if (isTiled && !isChecked) continue;
-      const [left, top] = [screen.left(x * PAGE_SIDE + column), screen.top(y * PAGE_SIDE + row)];
-      paintBox(context, style, left, top, cellAt(page, offset), isChecked ? "checked" : "empty");
-    }
-  }
-}
-
-/** Draws empty boxes as one pattern. One by one they would take most of a frame. */
-function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxStyle, page: number, part: Area): void {
-  const pattern = context.createPattern(sprites.empty, "repeat");
-  const [width, height] = [part.right - part.left, part.bottom - part.top];
-  if (!pattern || width <= 0 || height <= 0) return;
-  const { x, y } = placeOfPage(page);
-  context.save();
-  context.translate(screen.left(x * PAGE_SIDE + part.left), screen.top(y * PAGE_SIDE + part.top));
-  context.fillStyle = pattern;
-  context.fillRect(0, 0, width * cellPx, height * cellPx);
-  context.restore();
 }
 
 /** The font size that fits the longest number, in CSS pixels; undefined if illegible. */

@@ -3,7 +3,7 @@
 import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
 import type { Screen } from "../view/screen.js";
-import { prepareBoxes, showsBoxes } from "./box.js";
+import { showsBoxes } from "./box.js";
 import type { Context } from "./context.js";
 import { type PagesScene, shareShown } from "./pages.js";
 
@@ -47,7 +47,7 @@ function paintLines(
 
 function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolean {
   const { plane, pages, inSight, palette, boxes } = scene;
-  prepareBoxes(context, boxes.style(screen, plane.size, palette));
+  boxes.begin(screen, plane.size, palette);
   const seen = span(screen, scene);
   for (const page of inSight) {
     const shown = pages.get(page);

@@ -25,12 +25,12 @@ export function paintOwn(
   boxes: BoxStyle | undefined,
 ): void {
   const { left, top, right, bottom } = screen.area;
-  if (boxes) prepareBoxes(context, boxes);
   let drawn = 0;
   for (const cell of cells) {
     const { x, y } = placeOf(plane, cell);
     if (x < left - 1 || y < top - 1 || x > right || y > bottom) continue;
     if (++drawn > OWN_CELLS_MAX) return;
+    if (boxes && drawn === 1) prepareBoxes(context, boxes);
     if (boxes) paintBox(context, boxes, screen.left(x), screen.top(y), cell, "own");
     else paintRinged(context, screen, palette, x, y);
   }
