@@ -12,10 +12,13 @@ const LINES_FROM_PX = 5;
 
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
   if (showsBoxes(screen)) return paintBoxes(context, screen, scene);
-  if (screen.cellCssPx < LINES_FROM_PX) return false;
+  if (screen.cellCssPx >= LINES_FROM_PX) paintCellLines(context, screen, scene);
+  return false;
+}
+
+function paintCellLines(context: Context, screen: Screen, scene: PagesScene): void {
   const thin = Math.max(1, Math.round(screen.density / 2));
   paintLines(context, screen, span(screen, scene), 1, thin, scene.palette.line);
-  return false;
 }
 
 function span({ area }: Screen, { plane }: PagesScene): Area {
@@ -63,6 +66,8 @@ function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolea
     });
   }
   context.globalAlpha = 1;
+  // Squares without a box would have no edges.
+  if (boxes.isUnfinished) paintCellLines(context, screen, scene);
   // The boxes cover the lines between pages.
   paintLines(context, screen, seen, PAGE_SIDE, Math.round(screen.density), palette.line);
   return boxes.isUnfinished;
