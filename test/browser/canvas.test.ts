@@ -146,6 +146,37 @@ describe("the canvas", () => {
     await page.close();
   });
 
+  test("after zooms and moves, boxes are drawn as they are at their size, and nothing more is drawn", async () => {
+    const { page } = await openBoard(browser, `${instances[0]?.url}${at("tiles", 500_000)}`);
+    // No frame has time for all boxes.
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("Emulation.setCPUThrottlingRate", { rate: 10 });
+    const picture = () =>
+      page.evaluate(async () => {
+        const canvas = document.querySelector<HTMLCanvasElement>("[data-testid=canvas]");
+        await new Promise((done) => requestAnimationFrame(done));
+        return canvas?.toDataURL();
+      });
+    /** The picture that stays as it is. */
+    const still = async () => {
+      let last: string | undefined;
+      await until("the picture stays", async () => {
+        const before = last;
+        last = await picture();
+        return last === before && last === (await picture());
+      });
+      return last;
+    };
+    for (const key of ["-", "-", "+", "ArrowRight", "+", "+", "-", "ArrowDown"]) await page.keyboard.press(key);
+    const before = await still();
+    // Other colours need other boxes: all are drawn again.
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.notEqual(await still(), before);
+    await page.emulateMedia({ colorScheme: "light" });
+    assert.equal(await still(), before);
+    await page.close();
+  });
+
   test("a rectangle is shown while it is drawn, and filled at its end; one that is broken off is not", async () => {
     const { page } = await openBoard(browser, url(at("fill", 40_000)));
     const board = await read("fill", 40_000);

@@ -53,7 +53,7 @@ export class Note {
     const { width, height, leftMax, topMax, floats, view } = this.#room;
     const cell = this.#cell.getBoundingClientRect();
     const center = cell.left + cell.width / 2;
-    const left = Math.max(EDGE_PX, Math.min(leftMax, center - width / 2));
+    const left = inPixels(Math.max(EDGE_PX, Math.min(leftMax, center - width / 2)));
     const above = cell.top - height - GAP_PX;
     const below = cell.bottom + GAP_PX;
     const isFree = (top: number) =>
@@ -63,7 +63,7 @@ export class Note {
         (float) => left < float.right && left + width > float.left && top < float.bottom && top + height > float.top,
       );
     const isAbove = isFree(above) || (above >= EDGE_PX && !isFree(below));
-    const top = isAbove ? above : below;
+    const top = inPixels(isAbove ? above : below);
     this.#note.dataset.side = isAbove ? "above" : "below";
     this.#note.style.translate = `${left}px ${top}px`;
     this.#note.style.setProperty("--tip", `${center - left}px`);
@@ -79,6 +79,7 @@ export class Note {
   hide(): void {
     if (!this.#cell) return;
     this.#cell = undefined;
+    this.#room = undefined;
     this.#scroller?.removeEventListener("scroll", this.follow);
     window.removeEventListener("resize", this.#resized);
     this.#note.hidePopover();
@@ -88,6 +89,11 @@ export class Note {
     this.hide();
     this.#note.remove();
   }
+}
+
+/** Whole device pixels: between them, lines would be blurred. */
+function inPixels(px: number): number {
+  return Math.round(px * devicePixelRatio) / devicePixelRatio;
 }
 
 function measure(note: HTMLElement, scroller: HTMLElement | null) {

@@ -3,8 +3,10 @@
  * drawing thousands of boxes and numbers. A row of a tile is one byte of the page's bitmap, so
  * comparing eight bytes finds the changed boxes.
  *
- * A frame has little time to make tiles while the view moves, and more while it rests. What is not
- * made yet shows a tile of another box size, stretched, or the plain squares of the page's picture.
+ * A frame has little time to make tiles while the view moves, and more while it rests. In place of
+ * a tile that is not made yet, it shows one of another box size, stretched, or plain squares with
+ * lines. A zoom only makes tiles for places that have none, because each of its frames has another
+ * box size.
  */
 
 import { cellAt } from "../../../board/geometry.js";
@@ -17,26 +19,35 @@ import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
 type Tile = ReturnType<typeof makeTile>;
+type Rect = readonly [left: number, top: number, width: number, height: number];
 
 const SIDE = 8;
 const TILES_PER_ROW = PAGE_SIDE / SIDE;
 /** How long a frame makes tiles, in ms. One is always made. */
 const MOVING_MS = 4;
 const RESTING_MS = 24;
+/** The view rests if it has not moved for this long. */
+const REST_AFTER_MS = 50;
 /** Of a row that has not been drawn yet. */
 const NOTHING = -1;
-/** The largest area of all tiles together, in screens. */
+/** The largest area of all tiles together, in screens. Those in view are always kept. */
 const SCREENS_MAX = 2;
 
 export class BoxTiles {
   /** Least recently used first. */
   readonly #tiles = new Map<number, Tile>();
   #style: BoxStyle | undefined;
-  /** Where the view was in the previous frame. */
+  /** Where the view was in the previous frame, and since when. */
   #view = "";
+  #viewMs = 0;
+  #isZooming = false;
   #made = 0;
   #endMs = 0;
+  #frame = 0;
+  /** Pixels of all tiles. */
+  #area = 0;
   #isUnfinished = false;
+  #plain: Rect[] = [];
 
   /** How boxes look; undefined until `begin` was called. */
   get current(): BoxStyle | undefined {
@@ -48,16 +59,27 @@ export class BoxTiles {
     return this.#isUnfinished;
   }
 
+  /** Where this frame shows plain squares, in device pixels. */
+  get plain(): readonly Rect[] {
+    return this.#plain;
+  }
+
   /** Call it once per frame, before `draw`. */
   begin(screen: Screen, cells: number, palette: Palette): void {
-    const style = boxStyle(screen, cells, palette, this.#style);
-    if (style.palette !== this.#style?.palette) this.#tiles.clear();
+    const before = this.#style;
+    const style = boxStyle(screen, cells, palette, before);
+    if (style.palette !== before?.palette) for (const key of this.#tiles.keys()) this.#drop(key);
+    this.#isZooming = before !== undefined && before.cellPx !== style.cellPx;
     this.#style = style;
+    const nowMs = performance.now();
     const view = `${screen.left(0)} ${screen.top(0)} ${screen.cellPx}`;
-    this.#endMs = performance.now() + (view === this.#view ? RESTING_MS : MOVING_MS);
+    if (view !== this.#view) this.#viewMs = nowMs;
     this.#view = view;
+    this.#endMs = nowMs + (nowMs - this.#viewMs > REST_AFTER_MS ? RESTING_MS : MOVING_MS);
     this.#made = 0;
+    this.#frame++;
     this.#isUnfinished = false;
+    this.#plain = [];
   }
 
   /** Draws a part of a page, given in cells of the page. */
@@ -79,36 +101,47 @@ export class BoxTiles {
         } else {
           const image = picture.imageFor(style.cellPx, true);
           if (image) context.drawImage(image, column * SIDE, row * SIDE, SIDE, SIDE, left, top, width, height);
+          this.#plain.push([left, top, width, height]);
         }
       }
     }
-    this.#bound(screen, style);
+  }
+
+  /** Call it once per frame, after `draw`. */
+  end({ width, height }: Screen): void {
+    for (const [key, { frame }] of this.#tiles) {
+      if (this.#area <= width * height * SCREENS_MAX || frame === this.#frame) break;
+      this.#drop(key);
+    }
   }
 
   /** The tile of this box size, if it exists or there is time to make it; otherwise any. */
   #tile(key: number, style: BoxStyle, screen: Screen, atX: number, atY: number): Tile | undefined {
     let tile = this.#tiles.get(key);
     if (tile?.style !== style) {
-      if (this.#made > 0 && performance.now() > this.#endMs) this.#isUnfinished = true;
+      const isLate = this.#made > 0 && performance.now() > this.#endMs;
+      if (isLate || (tile && this.#isZooming)) this.#isUnfinished = true;
       else {
         this.#made++;
+        if (tile) this.#drop(key);
         tile = makeTile(style, screen, atX, atY);
+        this.#area += tile.canvas.width * tile.canvas.height;
       }
     }
     if (!tile) return undefined;
+    tile.frame = this.#frame;
     this.#tiles.delete(key);
     this.#tiles.set(key, tile);
     return tile;
   }
 
-  #bound({ width, height }: Screen, { cellPx }: BoxStyle): void {
-    const side = cellPx * SIDE;
-    const inView = (Math.ceil(width / side) + 1) * (Math.ceil(height / side) + 1);
-    const tilesMax = Math.max(inView, Math.ceil((width * height * SCREENS_MAX) / side ** 2));
-    for (const key of this.#tiles.keys()) {
-      if (this.#tiles.size <= tilesMax) break;
-      this.#tiles.delete(key);
-    }
+  #drop(key: number): void {
+    const canvas = this.#tiles.get(key)?.canvas;
+    this.#tiles.delete(key);
+    if (!canvas) return;
+    this.#area -= canvas.width * canvas.height;
+    // Some browsers keep the memory of a canvas until their next garbage collection.
+    canvas.width = 0;
   }
 }
 
@@ -119,7 +152,7 @@ function makeTile(style: BoxStyle, screen: Screen, atX: number, atY: number) {
   const canvas = new OffscreenCanvas(lefts[SIDE] ?? 0, tops[SIDE] ?? 0);
   const context = contextOf(canvas);
   prepareBoxes(context, style);
-  return { style, lefts, tops, canvas, context, shown: new Int16Array(SIDE).fill(NOTHING) };
+  return { style, lefts, tops, canvas, context, shown: new Int16Array(SIDE).fill(NOTHING), frame: 0 };
 }
 
 /** Draws the boxes that have changed. */

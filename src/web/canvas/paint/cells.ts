@@ -21,6 +21,18 @@ function paintCellLines(context: Context, screen: Screen, scene: PagesScene): vo
   paintLines(context, screen, span(screen, scene), 1, thin, scene.palette.line);
 }
 
+/** Squares without a box have lines between them, as smaller cells do. */
+function paintEdges(context: Context, screen: Screen, scene: PagesScene): void {
+  const { plain } = scene.boxes;
+  if (plain.length === 0) return;
+  context.save();
+  context.beginPath();
+  for (const rect of plain) context.rect(...rect);
+  context.clip();
+  paintCellLines(context, screen, scene);
+  context.restore();
+}
+
 function span({ area }: Screen, { plane }: PagesScene): Area {
   return {
     left: Math.max(0, Math.floor(area.left)),
@@ -66,8 +78,8 @@ function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolea
     });
   }
   context.globalAlpha = 1;
-  // Squares without a box would have no edges.
-  if (boxes.isUnfinished) paintCellLines(context, screen, scene);
+  boxes.end(screen);
+  paintEdges(context, screen, scene);
   // The boxes cover the lines between pages.
   paintLines(context, screen, seen, PAGE_SIDE, Math.round(screen.density), palette.line);
   return boxes.isUnfinished;

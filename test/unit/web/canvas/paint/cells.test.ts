@@ -12,7 +12,13 @@ describe("cells", () => {
   test("that are boxes appear with their page, as far as it has", () => {
     const shares: number[] = [];
     const context = { globalAlpha: 1, fillRect: () => assert.equal(context.globalAlpha, 1) };
-    const boxes = { style: () => ({}), draw: () => shares.push(context.globalAlpha), isUnfinished: false };
+    const boxes = {
+      begin: () => undefined,
+      draw: () => shares.push(context.globalAlpha),
+      end: () => undefined,
+      isUnfinished: false,
+      plain: [],
+    };
     const scene = {
       plane: planeOf(1_000_000),
       palette: {},
