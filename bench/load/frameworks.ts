@@ -56,7 +56,7 @@ export const colyseus: System = {
 
 export const hocuspocus: System = {
   name: "Hocuspocus (Yjs) + Redis",
-  about: `Hocuspocus ${peerVersion("@hocuspocus/server")}, the board as a Y.Map, with its Redis extension; without persistence, so its clients are compared with a new client`,
+  about: `Hocuspocus ${peerVersion("@hocuspocus/server")}, the board as a Y.Map, with its Redis extension and no persistence, so clients are compared with a new one`,
   isPerChange: true,
   // Each client applies every update to a Yjs document: 2,000 writes/s need eight cores.
   rateMax: 500,

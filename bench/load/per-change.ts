@@ -188,6 +188,6 @@ const COALESCE_MS = 60;
  */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",
-  `bare ws and Pub/Sub with one message every ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,
+  `bare ws and Pub/Sub with one message every ${COALESCE_MS} ms, without acknowledgement, order or catching up`,
   COALESCE_MS,
 );
