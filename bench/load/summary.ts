@@ -170,7 +170,7 @@ function listOf(
   return [`${title}:`, "", ...lines, ""];
 }
 
-/** Systems that lost writes or whose clients showed something else than the store, in cpu-200. */
+/** Systems that lost writes or whose clients showed something other than the store, in cpu-200. */
 function wrongOf(results: readonly Outcome[]): string[] {
   const rows = results.find(({ name }) => name === "cpu-200")?.rows ?? [];
   const isWrong = ({ lost, diverged }: Row) =>

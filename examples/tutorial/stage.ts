@@ -54,7 +54,7 @@ export class Stage {
   async valkey(): Promise<ServerProcess> {
     if (findServer() === undefined) {
       const what = "No valkey-server or redis-server of version 7 or later was found on your PATH.";
-      throw new Missing(`${what} Install one; the tutorial starts it for you.`);
+      throw new Missing(`${what} Install one; this command starts it for you.`);
     }
     const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);
     this.sweeps(valkey.directory);

@@ -54,7 +54,7 @@ export function adviceOn(result: BenchResult): string[] {
   }
   for (const usage of usages) {
     if ("problem" in usage && scenario.viewers > 0)
-      advice.push(`The CPU time of ${usage.url} is unknown: ${usage.problem}.`);
+      advice.push(`The CPU time of ${usage.url} is unknown. ${usage.problem}.`);
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {
     advice.push(

@@ -39,7 +39,7 @@ async function usageSince(url: string, before: Totals | string | undefined, seco
   if (typeof now !== "object") return { url, problem: now };
   // The balancer in front has sent the requests to two instances, or the instance was restarted.
   if (now.cpuSeconds < before.cpuSeconds)
-    return { url, problem: "it is not one instance, so name each with --measure" };
+    return { url, problem: "The URL is not that of one instance: name each instance with --measure" };
   return {
     url,
     seconds,

@@ -99,7 +99,7 @@ const TABLE = {
   workers: {
     env: "WORKERS",
     fallback: "1",
-    help: "Number of processes that share the port, ideally one per core; more than one needs VALKEY_URL",
+    help: "Number of processes that share the port, ideally one per core; more than one needs VALKEY_URL or UPSTREAM_URL",
     reason: "One instance fills one core; several share their boards through Valkey",
     ...whole(1, 256),
   },

@@ -54,7 +54,7 @@ export class Damages {
     this.#once(name, `the ${name} is not valid in the store and is ignored: restore or delete it`, cause);
   }
 
-  /** Reports that a channel delivered something else than the messages of a store. */
+  /** Reports that a channel delivered something other than the messages of a store. */
   strayMessage(channel: string): void {
     const text = `a message on the ${channel} is not valid and was ignored: check which program publishes there`;
     this.#once(`channel ${channel}`, text);

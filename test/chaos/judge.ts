@@ -10,7 +10,7 @@
  *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts, see contended.ts
  *     stolen     a claimed cell has two owners, see claimed.ts; one that was refused, or is over, is kept; one that was
  *                acknowledged is missing
- *     apart      nobody writes, and someone shows something else than the store
+ *     apart      nobody writes, and someone shows something other than the store
  *     miscount   the store's count of checked cells differs from its bits
  *     stuck      the harness waited in vain
  */

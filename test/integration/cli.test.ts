@@ -60,7 +60,7 @@ describe("socketscaler", () => {
     assertOneLine(await runCommand(["serve"], env), new RegExp(`port ${port} is in use`));
   });
 
-  test("a locked data directory is one clear line that says to set VALKEY_URL", async (t) => {
+  test("a locked data folder is one clear line that says to set VALKEY_URL", async (t) => {
     const folder = temporaryFolder(t);
     const first = await spawnInstance({ DATA_DIR: folder });
     t.after(() => first.kill());
@@ -77,11 +77,11 @@ describe("socketscaler", () => {
     assert.doesNotMatch(result.stderr, /secret/);
   });
 
-  test("a data directory that cannot be made is one clear line", async (t) => {
+  test("a data folder that cannot be made is one clear line", async (t) => {
     const file = join(fileURLToPath(new URL("../..", import.meta.url)), "package.json");
     assertOneLine(
       await runCommand(["serve"], { PORT: "0", DATA_DIR: join(file, "data") }),
-      /cannot write to the data directory/,
+      /cannot write to the data folder/,
     );
     t.diagnostic("a path below a file");
   });

@@ -501,7 +501,7 @@ describe("socketscaler export and import", () => {
     const held = await EmbeddedStore.open({ directory: join(folder, "held") });
     t.after(() => held.close());
     for (const [args, dataDir, code, line] of [
-      [["export"], "held", 1, /data directory .* is in use by another process: stop that process/],
+      [["export"], "held", 1, /data folder .* is in use by another process: stop that process/],
       [["import", file], "free", 1, /incomplete/],
       [["import", join(folder, "none")], "free", 1, /does not exist/],
       [["export", "--board", "other"], "free", 2, /--board is "other"/],

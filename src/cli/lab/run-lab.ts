@@ -29,7 +29,7 @@ export async function runLab(program: string, port: number, log: Log): Promise<v
     process.stdout.write("\n  Starting Valkey, its replica and four instances …\n");
     servers = await ServerPair.open(program, folder);
     await servers.start().catch((error: unknown) => {
-      throw new StoreUnusable(`the lab's Valkey (${program}) did not start: end the demo and try again`, error);
+      throw new StoreUnusable(`the lab's Valkey (${program}) did not start: start the demo again`, error);
     });
     lab = await Lab.start(servers, folder);
     control = await Control.open(lab, port, pageFolder);

@@ -143,7 +143,7 @@ function onJoin({ newcomers, clicks, lacking }: JoinSeen): Ruling {
     return failed(`${lacking} of ${countOf(newcomers, "newcomer")} missed clicks that were made while they joined.`);
   }
   return notObserved(
-    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. There may still be a moment in which clicks are missed, too short for the judge to hit.`,
+    `None of ${countOf(newcomers, "newcomer")} missed any of ${countOf(clicks, "click")} made while they joined. There may still be a moment, too short for the judge to hit, in which clicks are missed.`,
   );
 }
 
@@ -174,7 +174,7 @@ function onCatchUp({ clicks, lacking, isElsewhere }: CatchUpSeen): Ruling {
       `A client returned${where} with an empty screen and lacks ${lacking} of ${clicks} clicks made meanwhile.`,
     );
   }
-  return passed(`A client returned${where} with an empty screen and shows all of ${clicks} clicks made meanwhile.`);
+  return passed(`A client returned${where} with an empty screen and shows all ${clicks} clicks made meanwhile.`);
 }
 
 function onBlind(seen: BlindSeen): Ruling {

@@ -65,14 +65,14 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       return { release };
     }
     throw new StoreUnusable(
-      `the data directory ${directory} is in use by another process: stop that process, or choose another DATA_DIR. ` +
+      `the data folder ${directory} is in use by another process: stop that process, or choose another DATA_DIR. ` +
         "To run several processes on one board, set VALKEY_URL",
     );
   } catch (error) {
     release();
     if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(
-      `cannot lock the data directory ${directory} (${error instanceof Error ? error.message : error}): check its permissions`,
+      `cannot lock the data folder ${directory} (${error instanceof Error ? error.message : error}): check its permissions`,
       error,
     );
   }
@@ -173,7 +173,7 @@ class Sockets {
     if (process.platform === "win32") {
       const lock = join(this.#near, "lock");
       throw new StoreUnusable(
-        `the lock folder ${lock} is incomplete: make sure that no process uses this data directory, then delete ${lock}`,
+        `the lock folder ${lock} is incomplete: make sure that no process uses this data folder, then delete ${lock}`,
       );
     }
     for (const file of readdirSync(this.#near)) {

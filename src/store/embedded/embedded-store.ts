@@ -145,7 +145,7 @@ export class EmbeddedStore implements Store {
       mkdirSync(options.directory, { recursive: true });
     } catch (error) {
       throw new StoreUnusable(
-        `cannot write to the data directory ${options.directory} (${error instanceof Error ? error.message : error}): check its path and permissions`,
+        `cannot write to the data folder ${options.directory} (${error instanceof Error ? error.message : error}): check its path and permissions`,
         error,
       );
     }
@@ -155,7 +155,7 @@ export class EmbeddedStore implements Store {
     } catch (error) {
       lock.release();
       throw new StoreUnusable(
-        `cannot open the data directory ${options.directory} (${error instanceof Error ? error.message : error}): check its permissions and files`,
+        `cannot open the data folder ${options.directory} (${error instanceof Error ? error.message : error}): check its permissions and files`,
         error,
       );
     }

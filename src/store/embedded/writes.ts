@@ -80,7 +80,7 @@ export class EmbeddedWrites {
 
   /** Rejects with StoreAway, or with the error that `action` throws. */
   async transaction<Result>(action: () => Result): Promise<Result> {
-    if (!this.#available) throw new StoreAway("the data directory cannot be written to", { sent: false });
+    if (!this.#available) throw new StoreAway("the data folder cannot be written to", { sent: false });
     let result: Result;
     try {
       result = await this.#until(this.#root.transaction(action));
@@ -182,7 +182,7 @@ async function tryRoom(directory: string): Promise<boolean> {
 }
 
 function away(cause: unknown, sent: boolean): StoreAway {
-  return new StoreAway("the data directory cannot be written to", { sent, cause });
+  return new StoreAway("the data folder cannot be written to", { sent, cause });
 }
 
 function isOfLmdb(error: unknown): boolean {

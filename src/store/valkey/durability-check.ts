@@ -33,7 +33,7 @@ export async function checkDurabilities(durabilities: Durabilities, link: Valkey
   const infos = (await link.everywhere("INFO", "replication")).map((info) => readInfo(String(info)));
   const fewest = Math.min(...infos.map((info) => Number(info("connected_slaves"))));
   if (fewest >= wanted) return;
-  report(`${missingReplicas(wanted, fewest)}, so its writes fail. Add replicas to Valkey`);
+  report(`${missingReplicas(wanted, fewest)}, so its writes are not acknowledged. Add replicas to Valkey`);
 }
 
 async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
@@ -50,6 +50,8 @@ async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
   // The ACL user may lack CONFIG.
   const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
   if (settings.some((setting) => String(setting) === "appendfsync,no")) {
-    report("a board requires durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
+    report(
+      "a board requires durability fsynced, but appendfsync is no, so its writes are not acknowledged. Set appendfsync everysec",
+    );
   }
 }

@@ -100,11 +100,11 @@ export function summaryOf({ ours, naive, isOpen }: Trial): string {
 function verdictOf(finding: Finding, isOpen: boolean) {
   const { healedMs, sinceCureMs, behindMost, wrong, lost, gone, isInterrupted } = finding;
   if (healedMs === undefined) {
-    if (isInterrupted) return { tone: "waiting", text: "not finished: another button was pressed" };
+    if (isInterrupted) return { tone: "waiting", text: "not finished, because another button was pressed" };
     if (isOpen) return { tone: "waiting", text: "not all agree yet" };
     return {
       tone: "bad",
-      text: wrong > 0 ? `still wrong: up to ${countOf(wrong, "box", "boxes")} on a screen` : "not healed",
+      text: wrong > 0 ? `still wrong in up to ${countOf(wrong, "box", "boxes")} on a screen` : "not healed",
     };
   }
   if (lost > 0) return { tone: "bad", text: `all agree, but ${lost} lost` };
