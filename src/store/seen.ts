@@ -10,7 +10,7 @@
 
 import type { WriteOutcome } from "./store.js";
 
-/** How far below the highest number the window reaches. A client keeps fewer writes in flight. */
+/** How far below the highest number the window reaches. A client has at most this many writes in flight. */
 export const SEQ_WINDOW = 32;
 
 export interface Seen {

@@ -1,4 +1,7 @@
-/* Tags: 48 random bits for each batch, taken from a pool to avoid a system call per batch. */
+/*
+ * Tags: 48 random bits for each attempt to commit a batch, taken from a pool to avoid a system call
+ * per tag.
+ */
 
 import { randomFillSync } from "node:crypto";
 

@@ -50,7 +50,7 @@ interface Pending {
 
 const PING_MS = 500;
 /** A link is closed after this many pings without a sign of life. */
-const UNANSWERED_MAX = 4;
+const UNANSWERED_MAX = 3;
 const OPENING_MS_MAX = 5_000;
 /** Calls without an answer. Beyond this, calls fail at once. */
 const PENDING_MAX = 10_000;

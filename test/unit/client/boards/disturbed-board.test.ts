@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PAGE_CELLS } from "../../../src/board/geometry.js";
-import { Refusal } from "../../../src/protocol/errors.js";
-import { OPENED } from "../../support/opened.js";
-import { outcome } from "../../support/outcome.js";
-import { scriptedClient } from "../../support/scripted-line.js";
-import { settle } from "../../support/virtual-clock.js";
+import { PAGE_CELLS } from "../../../../src/board/geometry.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { OPENED } from "../../../support/opened.js";
+import { outcome } from "../../../support/outcome.js";
+import { scriptedClient } from "../../../support/scripted-line.js";
+import { settle } from "../../../support/virtual-clock.js";
 
 describe("a board", () => {
   for (const [how, isSilent] of [
