@@ -10,7 +10,10 @@
 
 import type { WriteOutcome } from "./store.js";
 
-/** How far below the highest number the window reaches. A client has at most this many writes in flight. */
+/**
+ * How far below the highest number the window reaches. A client has at most this many writes in
+ * flight.
+ */
 export const SEQ_WINDOW = 32;
 
 export interface Seen {
