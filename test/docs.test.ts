@@ -136,7 +136,7 @@ describe("the documents", () => {
     const chat = `${perSecond} a second (${burst} at once), of ${characters} characters each`;
     assert.equal(bound("chat messages").replace(/ \|$/, ""), chat);
     const requests = `${REQUESTS.perSecond} a second (${REQUESTS.burst} at once)`;
-    assert.equal(bound("requests on one socket").split(";")[0], requests);
+    assert.equal(bound("requests on one connection").split(";")[0], requests);
     const { times, perSecondMin, burstSeconds } = HTTP_PACE;
     const pace = `${times} times \`HTTP_PER_MINUTE\`, but at least ${perSecondMin} a second (${burstSeconds} s of that at once)`;
     assert.equal(bound("HTTP requests from an address, for all routes").split(". ")[0], pace);
