@@ -190,7 +190,7 @@ async function promoteLagging(lab: Lab): Promise<void> {
   for (const wire of late) wire.mend();
   lab.trial?.cured();
   lab.saw(
-    `The ${CLICKS} clicks that only the old primary had are lost on both sides. ` +
+    `The ${CLICKS} clicks that only the old primary had are lost. ` +
       "With DURABILITY=replicated:1, an instance acknowledges a click only when a replica has it.",
   );
   lab.says("The old primary comes back as a replica …");

@@ -51,6 +51,6 @@ async function playRound(hearing: Hearing, round: number) {
 }
 
 function at<Item>([first]: readonly Item[]): Item {
-  if (first === undefined) throw new Interrupted("nobody is left who can click");
+  if (first === undefined) throw new Interrupted("no client that can click is left");
   return first;
 }

@@ -56,7 +56,7 @@ export class Metrics {
   );
   readonly #catchUps = this.#counter(
     "socketscaler_catch_ups_total",
-    "Clients that joined a page, by what brought them up to date: a delta, a snapshot, or nothing",
+    "Clients that joined a page, by the frame that brought them up to date: a delta, a snapshot, or nothing",
     "by",
   );
   readonly #catchUpBytes = this.#counter(

@@ -100,7 +100,7 @@ async function checkClocks(store: ValkeyStore): Promise<Finding> {
     return Math.abs(seconds * 1_000 + micros / 1_000 - here);
   });
   const most = Math.round(Math.max(...apart));
-  if (most <= CLOCK_MS_MAX) return good(`this machine's clock and Valkey's differ by less than ${CLOCK_MS_MAX} ms`);
+  if (most <= CLOCK_MS_MAX) return good(`this machine's clock and Valkey's differ by at most ${CLOCK_MS_MAX} ms`);
   const what = `this machine's clock and Valkey's are ${most} ms apart, so tokens would expire early or late`;
   return bad(what, "synchronize both with NTP");
 }
@@ -124,7 +124,7 @@ async function checkMessages(store: ValkeyStore): Promise<Finding> {
     return good(`a message arrived after a write (${ms} ms to subscribe, write and receive)`);
   } catch (error) {
     if (error === late) {
-      const fix = "allow the channels (ACL: &server:broker:*), and check proxies between here and Valkey";
+      const fix = `allow the channels (ACL: &${store.names.channels}*), and check proxies between here and Valkey`;
       return bad(`no message arrived within ${NEWS_MS_MAX} ms after a write`, fix);
     }
     const what = `Valkey refused a write or a subscription (${error instanceof Error ? error.message : String(error)})`;
