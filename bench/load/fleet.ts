@@ -44,6 +44,8 @@ export interface Run {
   readonly bytes: number;
 }
 
+/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
+export const WARM_SECONDS = 16;
 /** Coprime to every number of cells used, so that successive writes are not neighbours. */
 const STEP = 7_919;
 /** A run ends if nothing has arrived for this long, or after DRAIN_MS_MAX. */

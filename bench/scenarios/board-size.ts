@@ -9,7 +9,7 @@ import { readPage } from "../../src/bench/deployment.js";
 import { getBit } from "../../src/board/bitmap.js";
 import { PAGE_CELLS, pageCount } from "../../src/board/geometry.js";
 import { Remarks } from "../load/correctness.js";
-import { Fleet } from "../load/fleet.js";
+import { Fleet, WARM_SECONDS } from "../load/fleet.js";
 import { LaneClient } from "../load/lane-client.js";
 import { oursOn } from "../load/ours.js";
 import { atMost, Rounds, type Scenario, show, spreadOf } from "../load/outcome.js";
@@ -21,8 +21,6 @@ const LARGE = 1_000_000_000;
 const FAR_PAGE = 7_000;
 const RATE = 500;
 const RATIO = 1.15;
-/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
-const WARM_SECONDS = 16;
 
 const small: System = { ...oursOn(`main=${SMALL}`), name: "board of 100" };
 const large: System = {

@@ -8,7 +8,7 @@
  */
 
 import { type Correctness, Remarks } from "../load/correctness.js";
-import type { Run } from "../load/fleet.js";
+import { type Run, WARM_SECONDS } from "../load/fleet.js";
 import { colyseus } from "../load/frameworks.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import { OURS } from "../load/ours.js";
@@ -29,8 +29,6 @@ import { comparedSystems } from "../load/systems.js";
 const CELLS = 10_000;
 const SERVERS = 4;
 const CLIENTS = 200;
-/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
-const WARM_SECONDS = 16;
 const WARM_RATE = 600;
 /** A slow system warms up at this share of the rate that its clients can take. */
 const WARM_SHARE = 0.2;

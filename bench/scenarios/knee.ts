@@ -8,9 +8,9 @@
  * them.
  */
 
-import { findMax, judgeTrial, SHORT, type Trial } from "../../src/bench/find-max.js";
+import { findMax, SHORT, type Trial } from "../../src/bench/find-max.js";
 import { Remarks } from "../load/correctness.js";
-import type { Run } from "../load/fleet.js";
+import { type Run, WARM_SECONDS } from "../load/fleet.js";
 import { colyseus } from "../load/frameworks.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import { ours } from "../load/ours.js";
@@ -18,15 +18,13 @@ import { atLeast, type Finding, type Scenario, type Settings, spreadOf } from ".
 import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsCoalesced, wsPubSub } from "../load/per-change.js";
 import type { System } from "../load/system.js";
+import { judgeRun, P99_MS } from "../load/trial.js";
 
 /** Enough that no cell is written twice within a trial's p99. */
 const CELLS = 60_000;
 const SERVERS = 4;
 const CLIENTS = 200;
-const P99_MS = 150;
 const TIMES = 20;
-/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
-const WARM_SECONDS = 16;
 /** Share of the requested changes that may be missing in a trial that passes. */
 export const MISSING_PERCENT_MAX = Math.round((1 - SHORT) * 100);
 
@@ -105,9 +103,7 @@ async function search(contender: Contender, settings: Settings): Promise<void> {
 async function attempt(fleet: HostedFleet, rate: number, { isQuick, tell }: Settings) {
   const seconds = isQuick ? 1 : 3;
   const run = await fleet.run(rate, seconds);
-  const arrived = (run.writes * run.delivered) / run.expected / seconds;
-  const p99 = Number.isFinite(run.p99) ? run.p99 : null;
-  const trial = judgeTrial({ rate, acknowledged: arrived, p99, codes: run.refusals }, P99_MS);
+  const trial = judgeRun(run, rate, seconds);
   tell(`${fleet.system.name}: ${rate}/s p99 ${run.p99.toFixed(0)} ms ${trial.failure ?? "passed"}`);
   return { trial, run };
 }

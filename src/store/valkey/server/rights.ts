@@ -123,12 +123,9 @@ export async function requireRights(needs: Needs, server: Connections, user: str
   }
   if (rules.size === 0) return;
   const all = [...rules].join(" ");
-  const what = `its ACL user ${user} lacks ${rules.size === 1 ? "a right" : "rights"} that boards need (${all})`;
-  throw new Explained(
-    `rights ${all}`,
-    `${what}. Grant ${rules.size === 1 ? "it" : "them"}: ACL SETUSER ${user} ${all}`,
-    true,
-  );
+  const [rights, them] = rules.size === 1 ? ["a right", "it"] : ["rights", "them"];
+  const what = `its ACL user ${user} lacks ${rights} that boards need (${all})`;
+  throw new Explained(`rights ${all}`, `${what}. Grant ${them}: ACL SETUSER ${user} ${all}`, true);
 }
 
 const NOT_INSIDE = "not allowed from script";
