@@ -48,7 +48,7 @@ export function CanvasView(props: BoardViewProps) {
     () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
     [onChecked, onRefused],
   );
-  const { surface, canvas, grid, notes, parts } = useParts(board, plane, !isCompact, listener);
+  const { surface, canvas, grid, parts } = useParts(board, plane, !isCompact, listener);
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
   const goTo = useCallback(
     (cell: number) => {
@@ -96,7 +96,6 @@ export function CanvasView(props: BoardViewProps) {
           aria-readonly={isViewer}
           data-testid="grid"
         />
-        <div ref={notes} />
       </div>
       <div class="floats">
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
@@ -126,12 +125,11 @@ function useParts(board: Board, plane: Plane, hasTools: boolean, listener: Parts
   const surface = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = useRef<HTMLDivElement>(null);
-  const notes = useRef<HTMLDivElement>(null);
   const [parts, setParts] = useState<Parts>();
 
   useLayoutEffect(() => {
-    if (!surface.current || !canvas.current || !grid.current || !notes.current) return;
-    const elements = { surface: surface.current, canvas: canvas.current, grid: grid.current, notes: notes.current };
+    if (!surface.current || !canvas.current || !grid.current) return;
+    const elements = { surface: surface.current, canvas: canvas.current, grid: grid.current };
     const made = makeParts(elements, board, plane, hasTools, listener);
     setParts(made);
     return () => {
@@ -142,7 +140,7 @@ function useParts(board: Board, plane: Plane, hasTools: boolean, listener: Parts
 
   const [, setTools] = useState({});
   useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
-  return { surface, canvas, grid, notes, parts };
+  return { surface, canvas, grid, parts };
 }
 
 /** Handles keys pressed within the stage, or while nothing has the focus. */

@@ -16,7 +16,7 @@ const TOTAL_MS = 500;
 /** How often the line below names another box. While the view moves, each frame has one. */
 const POINTED_MS = 60;
 
-type PartsElements = Readonly<Record<"surface" | "grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;
+type PartsElements = Readonly<Record<"surface" | "grid", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
 export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
@@ -51,7 +51,7 @@ export function makeParts(
   // A link without a zoom names the cell itself, and not the place in view.
   const linked = parsePlace(location.hash, plane.size);
   if (linked && linked.scale === undefined) focus.focus(linked.cell);
-  const notes = new CellNotes(elements.grid, elements.notes, canvas.viewport, (cell) =>
+  const notes = new CellNotes(surface, canvas.viewport, (cell) =>
     canvas.replay ? undefined : countdownText(board, cell, Date.now()),
   );
   const report = (refusal: RefusalText) => {

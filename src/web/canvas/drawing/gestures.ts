@@ -48,7 +48,7 @@ const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
 /** The fingers of a pinch do not land at the same moment. */
 const PINCH_MS = 300;
-/** While the pointer moves, its element is measured this often, because that lays out the page. */
+/** The element is measured this often at most, because that lays out the page. */
 const MEASURED_MS = 250;
 const MIDDLE_BUTTON = 1;
 const ERASER_BUTTON = 5;
@@ -69,7 +69,7 @@ export class Gestures {
   #pinchScale = 1;
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
-  #corner: Point & { readonly ms: number } = { x: 0, y: 0, ms: 0 };
+  #corner: Point & { readonly ms: number } = { x: 0, y: 0, ms: Number.NEGATIVE_INFINITY };
   #trail: { readonly point: Point; readonly ms: number }[] = [];
   #middle: Point | undefined;
   #isSpaceHeld = false;
@@ -229,7 +229,7 @@ export class Gestures {
   }
 
   #pointOf(event: MouseEvent): Point {
-    if (event.type !== "pointermove" || event.timeStamp - this.#corner.ms > MEASURED_MS) {
+    if (event.timeStamp - this.#corner.ms > MEASURED_MS) {
       const { left, top } = this.#element.getBoundingClientRect();
       this.#corner = { x: left, y: top, ms: event.timeStamp };
     }

@@ -1,6 +1,6 @@
 /*
- * A note at a cell. It lives in the browser's top layer, so that the scrolling grid does not clip
- * it, and follows its cell.
+ * A note at a cell. It lives in the browser's top layer, so that nothing clips it, and follows its
+ * cell.
  */
 
 const GAP_PX = 8;
@@ -10,52 +10,57 @@ const MEASURED_MS = 500;
 /** A note covers none of these if there is room for it elsewhere. */
 const FLOATS = ".header, .access, .tools, .fill-status, .stage-panels > *";
 
+/** Where a cell is, in CSS pixels from the surface's corner. */
+export interface CellPlace {
+  readonly x: number;
+  readonly y: number;
+  readonly side: number;
+}
+
 export class Note {
-  readonly #scroller: HTMLElement | null;
+  readonly #surface: HTMLElement;
   readonly #note = document.createElement("div");
-  #cell: HTMLElement | undefined;
+  #place: CellPlace | undefined;
   #room: ReturnType<typeof measure> | undefined;
 
-  constructor(grid: HTMLElement, kind: "refusal-note" | "hold-note") {
-    this.#scroller = grid.parentElement;
+  constructor(surface: HTMLElement, kind: "refusal-note" | "hold-note") {
+    this.#surface = surface;
     this.#note.className = `cell-note ${kind}`;
     this.#note.translate = false;
     this.#note.dataset.testid = kind;
     this.#note.popover = "manual";
-    (grid.closest(".main") ?? document.body).append(this.#note);
+    (surface.closest(".main") ?? document.body).append(this.#note);
   }
 
   get isShown(): boolean {
-    return this.#cell !== undefined;
+    return this.#place !== undefined;
   }
 
-  show(cell: HTMLElement, text: string): void {
+  /** Shows or moves it: above or below its cell, and hidden while the cell is out of view. */
+  show(place: CellPlace, text: string): void {
     const wasShown = this.isShown;
-    this.#cell = cell;
+    this.#place = place;
     if (this.#note.textContent !== text) {
       this.#note.textContent = text;
       this.#room = undefined;
     }
     if (!wasShown) {
       this.#note.showPopover();
-      this.#scroller?.addEventListener("scroll", this.follow, { passive: true });
       window.addEventListener("resize", this.#resized);
     }
-    this.follow();
+    this.#follow(place);
   }
 
-  /** Moves the note above or below its cell. Hides it while the cell is out of view. */
-  readonly follow = () => {
-    if (!this.#cell) return;
+  #follow({ x, y, side }: CellPlace): void {
     if (!this.#room || performance.now() - this.#room.atMs > MEASURED_MS) {
-      this.#room = measure(this.#note, this.#scroller);
+      this.#room = measure(this.#note, this.#surface);
     }
-    const { width, height, leftMax, topMax, floats, view } = this.#room;
-    const cell = this.#cell.getBoundingClientRect();
-    const center = cell.left + cell.width / 2;
+    const { width, height, leftMax, topMax, floats, surface } = this.#room;
+    const cellTop = surface.top + y;
+    const center = surface.left + x + side / 2;
     const left = inPixels(Math.max(EDGE_PX, Math.min(leftMax, center - width / 2)));
-    const above = cell.top - height - GAP_PX;
-    const below = cell.bottom + GAP_PX;
+    const above = cellTop - height - GAP_PX;
+    const below = cellTop + side + GAP_PX;
     const isFree = (top: number) =>
       top >= EDGE_PX &&
       top <= topMax &&
@@ -67,20 +72,18 @@ export class Note {
     this.#note.dataset.side = isAbove ? "above" : "below";
     this.#note.style.translate = `${left}px ${top}px`;
     this.#note.style.setProperty("--tip", `${center - left}px`);
-    const isOutside = view !== undefined && (cell.bottom < view.top || cell.top > view.bottom);
-    this.#note.style.visibility = isOutside ? "hidden" : "visible";
-  };
+    this.#note.style.visibility = y + side < 0 || y > surface.height ? "hidden" : "visible";
+  }
 
   readonly #resized = () => {
     this.#room = undefined;
-    this.follow();
+    if (this.#place) this.#follow(this.#place);
   };
 
   hide(): void {
-    if (!this.#cell) return;
-    this.#cell = undefined;
+    if (!this.#place) return;
+    this.#place = undefined;
     this.#room = undefined;
-    this.#scroller?.removeEventListener("scroll", this.follow);
     window.removeEventListener("resize", this.#resized);
     this.#note.hidePopover();
   }
@@ -96,7 +99,7 @@ function inPixels(px: number): number {
   return Math.round(px * devicePixelRatio) / devicePixelRatio;
 }
 
-function measure(note: HTMLElement, scroller: HTMLElement | null) {
+function measure(note: HTMLElement, surface: HTMLElement) {
   const { width, height } = note.getBoundingClientRect();
   return {
     atMs: performance.now(),
@@ -105,6 +108,6 @@ function measure(note: HTMLElement, scroller: HTMLElement | null) {
     leftMax: document.documentElement.clientWidth - width - EDGE_PX,
     topMax: innerHeight - height - EDGE_PX,
     floats: Array.from(document.querySelectorAll(FLOATS), (float) => float.getBoundingClientRect()),
-    view: scroller?.getBoundingClientRect(),
+    surface: surface.getBoundingClientRect(),
   };
 }

@@ -1,28 +1,30 @@
 /* A note at a cell with the reason why its change was refused. It disappears by itself. */
 
 import { MARK_MS } from "../held/marks.js";
-import { Note } from "./note.js";
+import { type CellPlace, Note } from "./note.js";
 
 export class RefusalNote {
   readonly #note: Note;
+  #text = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(grid: HTMLElement) {
-    this.#note = new Note(grid, "refusal-note");
+  constructor(surface: HTMLElement) {
+    this.#note = new Note(surface, "refusal-note");
   }
 
   get isShown(): boolean {
     return this.#note.isShown;
   }
 
-  show(cell: HTMLElement, text: string): void {
+  show(place: CellPlace, text: string): void {
     this.#hide();
-    this.#note.show(cell, text);
+    this.#text = text;
+    this.#note.show(place, text);
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  follow(): void {
-    this.#note.follow();
+  follow(place: CellPlace): void {
+    if (this.isShown) this.#note.show(place, this.#text);
   }
 
   close(): void {
