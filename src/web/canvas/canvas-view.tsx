@@ -39,13 +39,12 @@ interface BoardViewProps {
 export function CanvasView(props: BoardViewProps) {
   const { board, size, target, welcome, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
-  const [pointed, onPointed] = useState<number>();
-  const [focused, onFocused] = useState<number>();
+  const [named, onNamed] = useState<number>();
   const [said, setSaid] = useState<Announcement>({ text: "" });
   const frozen = useFrozen(board, "hatched in blue");
   const isWide = useIsWide();
   const listener = useMemo(
-    () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
+    () => ({ onNamed, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
     [onChecked, onRefused],
   );
   const { surface, canvas, grid, parts } = useParts(board, plane, !isCompact, listener);
@@ -65,7 +64,7 @@ export function CanvasView(props: BoardViewProps) {
   const stage = useShortcuts(parts?.canvas);
 
   // The board may have shrunk.
-  const shown = [pointed, focused].find((cell) => cell !== undefined && cell < size);
+  const shown = named !== undefined && named < size ? named : undefined;
   const usualNow = useTicking(board.claims !== undefined, () => {
     if (shown === undefined) return frozen ?? usual;
     const owner = parts?.canvas.replay ? undefined : ownerText(board, shown, Date.now());

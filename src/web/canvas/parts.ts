@@ -14,13 +14,13 @@ import { linkedCamera, PlaceHistory } from "./place-history.js";
 
 const TOTAL_MS = 500;
 /** How often the line below names another box. While the view moves, each frame has one. */
-const POINTED_MS = 60;
+const NAMED_MS = 60;
 
 type PartsElements = Readonly<Record<"surface" | "grid", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
 export interface PartsListener {
-  readonly onPointed: (cell: number | undefined) => void;
-  readonly onFocused: (cell: number | undefined) => void;
+  /** The cell that is pointed at, or else the focused one. */
+  readonly onNamed: (cell: number | undefined) => void;
   readonly onChecked: (checked: number | undefined) => void;
   readonly onSaid: (text: string) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
@@ -39,14 +39,21 @@ export function makeParts(
   const canvas = new CanvasBoard({ canvas: element, surface, board, plane, start: linkedCamera(plane), hasTools });
   const places = new PlaceHistory(canvas);
   let pointed: number | undefined;
-  let pointing: ReturnType<typeof setTimeout> | undefined;
+  let naming: ReturnType<typeof setTimeout> | undefined;
+  // A press moves the focus twice. Naming each cell at once would lay out the page before its frame.
+  const nameSoon = () => {
+    naming ??= setTimeout(() => {
+      naming = undefined;
+      listener.onNamed(pointed ?? announcer.focused);
+    }, NAMED_MS);
+  };
   /** The focused cell, if a press gave it the focus. */
   let pressed: number | undefined;
   const announcer = new FocusAnnouncer(realClock, listener.onSaid);
   const focus = new FocusCells(elements.grid, canvas, (cell) => {
     announcer.focused = cell;
     if (cell !== pressed) pressed = undefined;
-    listener.onFocused(cell);
+    nameSoon();
   });
   // A link without a zoom names the cell itself, and not the place in view.
   const linked = parsePlace(location.hash, plane.size);
@@ -67,10 +74,7 @@ export function makeParts(
   const undo = [
     canvas.on("pointed", (cell) => {
       pointed = cell;
-      pointing ??= setTimeout(() => {
-        pointing = undefined;
-        listener.onPointed(pointed);
-      }, POINTED_MS);
+      nameSoon();
     }),
     canvas.on("chosen", (cell) => {
       pressed = cell;
@@ -93,7 +97,7 @@ export function makeParts(
   const close = () => {
     clearInterval(ticks);
     clearInterval(total);
-    clearTimeout(pointing);
+    clearTimeout(naming);
     for (const off of undo) off();
     for (const part of [places, announcer, focus, notes, canvas]) part.close();
   };
