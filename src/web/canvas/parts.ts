@@ -40,7 +40,7 @@ export function makeParts(
   const places = new PlaceHistory(canvas);
   let pointed: number | undefined;
   let naming: ReturnType<typeof setTimeout> | undefined;
-  // A press moves the focus twice. Naming each cell at once would lay out the page before its frame.
+  // A press moves the focus twice. Naming each at once would lay out the page before its frame.
   const nameSoon = () => {
     naming ??= setTimeout(() => {
       naming = undefined;
