@@ -15,7 +15,7 @@ import { OverviewPanel } from "./overview-panel.js";
 import { makeParts, type Parts, type PartsListener } from "./parts.js";
 import { ReplayBar } from "./replay/bar.js";
 import { pressShortcut } from "./shortcuts.js";
-import { Tools } from "./tools.js";
+import { Tools, useToolChanges } from "./tools.js";
 import { areElements } from "./view/elements.js";
 
 interface BoardViewProps {
@@ -73,6 +73,25 @@ export function CanvasView(props: BoardViewProps) {
   // The progress of a fill says the same, more exactly.
   const hint = props.hint?.isPace && parts?.canvas.brush.portions.progress ? undefined : props.hint;
   const isWelcomed = welcome !== undefined && !hint && shown === undefined;
+  // The same elements: what changes often, such as the line's text, must not render them again.
+  const floating = isCompact ? undefined : parts;
+  const tools = useMemo(
+    () => floating && <Tools board={floating.canvas} isViewer={isViewer} onGo={goTo} />,
+    [floating, isViewer, goTo],
+  );
+  const replay = useMemo(
+    () =>
+      floating && (
+        <ReplayBar key={size} canvas={floating.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
+      ),
+    [floating, size, board],
+  );
+  const overview = useMemo(
+    () =>
+      floating &&
+      plane.pages > 1 && <OverviewPanel board={floating.canvas} onJump={jump} onGo={goTo} isOpen={isWide} />,
+    [floating, plane, jump, goTo, isWide],
+  );
   return (
     <div ref={stage} class="stage" data-testid="stage">
       <div
@@ -97,16 +116,12 @@ export function CanvasView(props: BoardViewProps) {
         />
       </div>
       <div class="floats">
-        {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
+        {tools}
         <div class="stage-panels">
-          {parts && !isCompact && (
-            <ReplayBar key={size} canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
-          )}
+          {replay}
           {isWelcomed && welcome}
           <MessageLine hint={hint} usual={isWelcomed ? undefined : usualNow} />
-          {parts && !isCompact && plane.pages > 1 && (
-            <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={isWide} />
-          )}
+          {overview}
         </div>
       </div>
       <p id="canvas-keys" class="for-screen-readers">
@@ -137,8 +152,7 @@ function useParts(board: Board, plane: Plane, hasTools: boolean, listener: Parts
     };
   }, [board, plane, hasTools, listener]);
 
-  const [, setTools] = useState({});
-  useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
+  useToolChanges(parts?.canvas);
   return { surface, canvas, grid, parts };
 }
 

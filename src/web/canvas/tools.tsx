@@ -28,7 +28,14 @@ interface ToolsProps {
   readonly onGo: (cell: number) => void;
 }
 
+/** Renders the component again when the tool, the user's strokes or the replay changes. */
+export function useToolChanges(board: CanvasBoard | undefined): void {
+  const [, setChanged] = useState({});
+  useEffect(() => board?.on("tools", () => setChanged({})), [board]);
+}
+
 export function Tools({ board, isViewer, onGo }: ToolsProps) {
+  useToolChanges(board);
   return (
     <div class="stage-tools">
       {!isViewer && <DrawingTools board={board} onGo={onGo} />}
