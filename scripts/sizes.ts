@@ -23,7 +23,7 @@ const BROTLI_BYTES_MAX = {
   script: 50_000,
   demo: 9_000,
   cluster: 10_500,
-  client: 15_150,
+  client: 15_200,
   socketIo: 12_500,
   feed: 3_500,
 };

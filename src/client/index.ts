@@ -21,6 +21,7 @@ export type {
   RefusedChange,
   Right,
   Watch,
+  WatchOptions,
 } from "./api/board.js";
 export type { ChangeKeeper, ConnectOptions, EarlierChanges, GetToken } from "./api/connect-options.js";
 export type { ConnectionState } from "./api/connection-state.js";

@@ -26,6 +26,15 @@ export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a range is watched. */
+export interface WatchOptions extends Abortable {
+  /**
+   * `false`: `change` does not report the cells that are checked when they are loaded, which are up
+   * to 65,536 a page. Read them with `bitsOf`.
+   */
+  readonly initial?: boolean | undefined;
+}
+
 /** Cells or counts that are kept up to date. */
 export interface Watch extends Disposable {
   /**
@@ -196,7 +205,7 @@ export interface Board extends Disposable {
    * end beyond the board, which may grow. `get` may also know other cells of the same pages, but
    * their changes are not reported.
    */
-  watch(range: CellRange, options?: Abortable): Watch;
+  watch(range: CellRange, options?: WatchOptions): Watch;
   /** The counts of all pages; undefined until a `watchOverview` is ready. */
   readonly overview: Overview | undefined;
   /** Keeps `overview` up to date until stopped: a few hundred bytes a second for 10^9 cells. */

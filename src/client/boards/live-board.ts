@@ -152,10 +152,10 @@ export class LiveBoard implements api.Board {
     return named(this.name, this.#changes.setAll(list, options), cells);
   }
 
-  watch(range: api.CellRange, { signal }: api.Abortable = {}): api.Watch {
+  watch(range: api.CellRange, { signal, initial = true }: api.WatchOptions = {}): api.Watch {
     const { start, end } = range;
-    const missing = this.#pages.ranges.missing({ start, end: Math.min(end, this.size) });
-    const watch = watchOf(this.name, this.#pages.watch(range), signal);
+    const missing = initial ? this.#pages.initial.missing({ start, end: Math.min(end, this.size) }) : [];
+    const watch = watchOf(this.name, this.#pages.watch(range, initial), signal);
     // Pages that are loaded later report their cells then.
     const changes = missing.flatMap((part) => this.#changes.shown.checkedIn(part));
     queueMicrotask(() => this.#emitChanges(changes));

@@ -88,7 +88,8 @@ export class ShownCells {
       if (this.#outbox.shown(cell) === undefined) changes.push({ cell, value, mine: false });
     };
     const first = cellAt(number, 0);
-    eachDifference(new Uint8Array(replica.bits.length), replica.bits, (offset) => report(first + offset, true));
+    const found = (offset: number) => this.#pages.initial.has(first + offset) && report(first + offset, true);
+    eachDifference(new Uint8Array(replica.bits.length), replica.bits, found);
     for (const cell of unreported) if (!replica.get(offsetOf(cell))) report(cell, false);
     unreported.clear();
     return changes;

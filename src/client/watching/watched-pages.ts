@@ -35,6 +35,8 @@ interface Listener {
 export class WatchedPages {
   /** Includes cells past the end of the board. */
   readonly ranges = new WatchedRanges();
+  /** Those of them whose checked cells are reported when they are loaded. */
+  readonly initial = new WatchedRanges();
   readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
   /** Number of cells of the board, once known. */
@@ -62,12 +64,13 @@ export class WatchedPages {
   }
 
   /** Holds the pages of the range that the board has, from the first call of `resize` on. */
-  watch({ start, end }: CellRange): Held {
+  watch({ start, end }: CellRange, isInitial = true): Held {
     if (!(start >= 0 && end > start))
       throw new RangeError(`not a range of cells: ${start} … ${end}. Pass 0 <= start < end`);
     const ready = deferred();
     const range: WatchedRange = { start, end, ready, held: [] };
     this.ranges.add(range);
+    if (isInitial) this.initial.add(range);
     if (this.#failure) ready.fail(this.#failure);
     else {
       this.#placed.add(range);
@@ -77,6 +80,7 @@ export class WatchedPages {
       ready: ready.promise,
       stop: () => {
         this.ranges.delete(range);
+        this.initial.delete(range);
         if (this.#placed.delete(range) && this.size === undefined) ready.done();
         this.release(range.held.splice(0));
       },

@@ -64,7 +64,7 @@ export class PageKeeper {
   }
 
   #watch(page: number, nowMs: number): Kept {
-    const watch = this.#source.watch({ start: cellAt(page, 0), end: cellAt(page, PAGE_CELLS) });
+    const watch = this.#source.watch({ start: cellAt(page, 0), end: cellAt(page, PAGE_CELLS) }, { initial: false });
     const kept: Kept = { watch, wantedMs: nowMs, failedMs: undefined };
     watch.ready.then(
       () => this.#kept.get(page) === kept && this.#listener.loaded(page),

@@ -306,6 +306,24 @@ describe("a watch", () => {
     assert.deepEqual(events, [], "another watch covers them");
   });
 
+  test("with `initial: false` does not report what it finds, which another watch still may", async () => {
+    const { board, line, events } = await live();
+    await Promise.all([board.watch({ start: 90, end: 91 }).ready, settle()]);
+    line.sendDelta(7, 1);
+    await Promise.all([board.watch({ start: 0, end: 20 }, { initial: false }).ready, settle()]);
+    assert.deepEqual(events, []);
+    board.watch({ start: 0, end: 10 });
+    await settle();
+    assert.deepEqual(events, [{ cell: 7, value: true, mine: false }]);
+  });
+
+  test("with `initial: false` reports what changes", async () => {
+    const { board, line, events } = await live();
+    await Promise.all([board.watch({ start: 0, end: 20 }, { initial: false }).ready, settle()]);
+    line.sendDelta(8, 1);
+    assert.deepEqual(events, [{ cell: 8, value: true, mine: false }]);
+  });
+
   test("that is stopped reports nothing more, while another goes on", async () => {
     const { board, line, events } = await live();
     const watches = [board.watch({ start: 0, end: 20 }), board.watch({ start: 0, end: 5 })];

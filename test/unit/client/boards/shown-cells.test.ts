@@ -12,6 +12,7 @@ function setUp() {
   const outbox = new Outbox();
   const pages = new WatchedPages({ held: () => undefined, released: () => undefined });
   pages.hold([0], 100);
+  pages.initial.add({ start: 0, end: 10 });
   const page = pages.get(0);
   assert.ok(page);
   return { outbox, pages, page, shown: new ShownCells(outbox, pages) };
@@ -46,5 +47,14 @@ describe("the shown cells", () => {
       { cell: 6, value: true, mine: false },
       { cell: 5, value: false, mine: false },
     ]);
+  });
+
+  test("of a loaded page, checked cells are reported in the ranges that ask for it", () => {
+    const { pages, page, shown } = setUp();
+    const bits = Uint8Array.from([0b00000010, 0b00110000]);
+    shown.receive(page, { kind: "snapshot", page: 0, position: { version: 4, tag: "aaaaaaaa" }, bits });
+    pages.markLoaded(page);
+    assert.deepEqual(shown.loaded(0), [{ cell: 6, value: true, mine: false }]);
+    assert.equal(shown.get(10), true);
   });
 });
