@@ -153,7 +153,10 @@ describe("the canvas", () => {
     // No frame has time for all boxes.
     const devtools = await page.context().newCDPSession(page);
     await devtools.send("Emulation.setCPUThrottlingRate", { rate: 10 });
-    /** Once the app asks for no more frames. A frame may draw boxes again that look the same, so pictures do not tell. */
+    /**
+     * The picture once the app has asked for no frame for 12 frames. It may rest for 0.1 s in
+     * between. A frame may draw boxes again that look the same, so equal pictures do not tell.
+     */
     const picture = () =>
       page.evaluate(async () => {
         const request = window.requestAnimationFrame;
@@ -164,7 +167,7 @@ describe("the canvas", () => {
         };
         while (asked) {
           asked = false;
-          for (let frames = 0; frames < 3; frames++) await new Promise(request);
+          for (let frames = 0; frames < 12; frames++) await new Promise(request);
         }
         window.requestAnimationFrame = request;
         return document.querySelector<HTMLCanvasElement>("[data-testid=canvas]")?.toDataURL();

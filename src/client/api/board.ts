@@ -29,8 +29,9 @@ export interface Abortable {
 /** How a range is watched. */
 export interface WatchOptions extends Abortable {
   /**
-   * `false`: `change` does not report the cells that are checked when they are loaded, which are up
-   * to 65,536 a page. Read them with `bitsOf`.
+   * `false`: `change` does not report the cells that are already checked when a page is loaded, or
+   * loaded again after `size` has changed. Another watch of them may. Read them with `bitsOf`.
+   * Default: true.
    */
   readonly initial?: boolean | undefined;
 }

@@ -90,7 +90,10 @@ export class ShownCells {
     const first = cellAt(number, 0);
     const found = (offset: number) => this.#pages.initial.has(first + offset) && report(first + offset, true);
     eachDifference(new Uint8Array(replica.bits.length), replica.bits, found);
-    for (const cell of unreported) if (!replica.get(offsetOf(cell))) report(cell, false);
+    for (const cell of unreported) {
+      const isChecked = replica.get(offsetOf(cell)) === 1;
+      if (!isChecked || !this.#pages.initial.has(cell)) report(cell, isChecked);
+    }
     unreported.clear();
     return changes;
   }

@@ -1,6 +1,6 @@
 /* The buttons over the canvas: tools, undo and redo, zoom, the list of keys. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { Tool } from "./drawing/brush.js";
 import { FillStatus } from "./fill-status.js";
@@ -28,10 +28,10 @@ interface ToolsProps {
   readonly onGo: (cell: number) => void;
 }
 
-/** Renders the component again when the tool, the user's strokes or the replay changes. */
+/** Renders the component again when the tool, strokes, a fill's progress or the replay changes. */
 export function useToolChanges(board: CanvasBoard | undefined): void {
   const [, setChanged] = useState({});
-  useEffect(() => board?.on("tools", () => setChanged({})), [board]);
+  useLayoutEffect(() => board?.on("tools", () => setChanged({})), [board]);
 }
 
 export function Tools({ board, isViewer, onGo }: ToolsProps) {

@@ -131,7 +131,14 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   if (known) return known;
   const words = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Silent) && !/ETIMEDOUT/.test(words)) {
-    return { kind: "closed", text: `the connection failed (${words}). Check the server's log`, isAnswer: false };
+    // A server that misses a certificate says so and closes, and the reset may overtake the words.
+    const isUnproven = address.tls && address.cert === undefined;
+    const guess = isUnproven ? "Perhaps it requires a client certificate (VALKEY_CERT, VALKEY_KEY). " : "";
+    return {
+      kind: "closed",
+      text: `the connection failed (${words}). ${guess}Check the server's log`,
+      isAnswer: false,
+    };
   }
   const text = `it does not answer (${words}). Check whether the server hangs, and check the network between it and this machine`;
   return { kind: "silent", text, isAnswer: false };

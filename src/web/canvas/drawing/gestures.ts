@@ -48,7 +48,7 @@ const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
 /** The fingers of a pinch do not land at the same moment. */
 const PINCH_MS = 300;
-/** The element is measured this often at most, because that lays out the page. */
+/** Unless it is resized, the element is measured this often at most: it lays out the page. */
 const MEASURED_MS = 250;
 const MIDDLE_BUTTON = 1;
 const ERASER_BUTTON = 5;
@@ -69,7 +69,7 @@ export class Gestures {
   #pinchScale = 1;
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
-  #corner: Point & { readonly ms: number } = { x: 0, y: 0, ms: Number.NEGATIVE_INFINITY };
+  #corner: (Point & { readonly ms: number }) | undefined;
   #trail: { readonly point: Point; readonly ms: number }[] = [];
   #middle: Point | undefined;
   #isSpaceHeld = false;
@@ -97,6 +97,11 @@ export class Gestures {
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
     // Releasing Space in another window sends no event here.
     window.addEventListener("blur", () => this.#releaseSpace(), { signal });
+  }
+
+  /** The element has another size, and perhaps another place. */
+  resized(): void {
+    this.#corner = undefined;
   }
 
   close(): void {
@@ -229,7 +234,7 @@ export class Gestures {
   }
 
   #pointOf(event: MouseEvent): Point {
-    if (event.timeStamp - this.#corner.ms > MEASURED_MS) {
+    if (!this.#corner || event.timeStamp - this.#corner.ms > MEASURED_MS) {
       const { left, top } = this.#element.getBoundingClientRect();
       this.#corner = { x: left, y: top, ms: event.timeStamp };
     }

@@ -83,6 +83,10 @@ export class Pointer {
     this.#listener.pointed(cell);
   }
 
+  resized(): void {
+    this.#gestures.resized();
+  }
+
   close(): void {
     this.#gestures.close();
   }

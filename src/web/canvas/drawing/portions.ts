@@ -87,6 +87,7 @@ export class Portions {
   stop(step?: number): void {
     this.#isStopped = true;
     this.#leaveOut([...this.#waiting.values()].filter((change) => step === undefined || change.step === step));
+    this.#options.changed();
   }
 
   #leaveOut(changes: readonly (CellValue & { readonly step: number })[]): void {

@@ -33,6 +33,11 @@ export class CellNotes {
     if (this.#refused !== undefined) this.#refusal.follow(this.#placeAt(this.#refused));
   }
 
+  resized(): void {
+    this.#refusal.resized();
+    this.#hold.resized();
+  }
+
   close(): void {
     this.#refusal.close();
     this.#hold.close();

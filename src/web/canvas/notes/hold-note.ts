@@ -26,6 +26,10 @@ export class HoldNote {
     else this.#note.hide();
   }
 
+  resized(): void {
+    this.#note.resized();
+  }
+
   close(): void {
     this.#note.close();
   }

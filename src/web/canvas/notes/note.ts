@@ -44,10 +44,7 @@ export class Note {
       this.#note.textContent = text;
       this.#room = undefined;
     }
-    if (!wasShown) {
-      this.#note.showPopover();
-      window.addEventListener("resize", this.#resized);
-    }
+    if (!wasShown) this.#note.showPopover();
     this.#follow(place);
   }
 
@@ -75,16 +72,15 @@ export class Note {
     this.#note.style.visibility = y + side < 0 || y > surface.height ? "hidden" : "visible";
   }
 
-  readonly #resized = () => {
+  /** The surface has another size, and perhaps another place. The next `show` measures both. */
+  resized(): void {
     this.#room = undefined;
-    if (this.#place) this.#follow(this.#place);
-  };
+  }
 
   hide(): void {
     if (!this.#place) return;
     this.#place = undefined;
     this.#room = undefined;
-    window.removeEventListener("resize", this.#resized);
     this.#note.hidePopover();
   }
 

@@ -27,6 +27,10 @@ export class RefusalNote {
     if (this.isShown) this.#note.show(place, this.#text);
   }
 
+  resized(): void {
+    this.#note.resized();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.#note.close();

@@ -57,4 +57,15 @@ describe("the shown cells", () => {
     assert.deepEqual(shown.loaded(0), [{ cell: 6, value: true, mine: false }]);
     assert.equal(shown.get(10), true);
   });
+
+  test("a wish whose cell is checked when its page is loaded is reported, whatever the watch asks for", () => {
+    const { outbox, page, pages, shown } = setUp();
+    outbox.set(12, 0, 0, () => undefined);
+    outbox.take(10, 32);
+    outbox.acknowledged(1, new Map([[0, 3]]));
+    const bits = Uint8Array.from([0, 0b00001000]);
+    shown.receive(page, { kind: "snapshot", page: 0, position: { version: 4, tag: "aaaaaaaa" }, bits });
+    pages.markLoaded(page);
+    assert.deepEqual(shown.loaded(0), [{ cell: 12, value: true, mine: false }]);
+  });
 });

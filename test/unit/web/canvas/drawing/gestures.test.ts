@@ -9,8 +9,9 @@ import { Gestures } from "../../../../../src/web/canvas/drawing/gestures.js";
 class Surface extends EventTarget {
   readonly dataset = {};
   setPointerCapture(): void {}
+  left = 0;
   getBoundingClientRect() {
-    return { left: 0, top: 0 };
+    return { left: this.left, top: 0 };
   }
 }
 
@@ -74,7 +75,7 @@ function make(isDrawing: boolean) {
     surface.dispatchEvent(event);
     return event;
   };
-  return { gestures, told, hovered, pointer, space, send };
+  return { surface, gestures, told, hovered, pointer, space, send };
 }
 
 describe("gestures", () => {
@@ -187,5 +188,15 @@ describe("gestures", () => {
     drag();
     space("keyup");
     assert.deepEqual(drag(), ["start", "stroke", "end"]);
+  });
+
+  test("points count from where the element is after it was resized", () => {
+    const { surface, gestures, hovered, pointer } = make(false);
+    pointer("move", 50);
+    assert.equal(hovered.at, 50);
+    surface.left = 20;
+    gestures.resized();
+    pointer("move", 50, {}, 1);
+    assert.equal(hovered.at, 30);
   });
 });

@@ -11,6 +11,7 @@ function make() {
   const leftOut: number[] = [];
   const checked = new Set<number>();
   const clock = { ms: 0 };
+  const told: { progress?: Portions["progress"] } = {};
   const portions = new Portions({
     read: (cell) => checked.has(cell),
     set: () =>
@@ -21,7 +22,9 @@ function make() {
       assert.equal(step, STEP);
       leftOut.push(...cells);
     },
-    changed: () => undefined,
+    changed: () => {
+      told.progress = portions.progress;
+    },
     nowMs: () => clock.ms,
   });
   const send = (cells: number) => {
@@ -33,7 +36,7 @@ function make() {
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { portions, open, leftOut, checked, clock, send, settle };
+  return { portions, open, leftOut, checked, clock, told, send, settle };
 }
 
 describe("portions", () => {
@@ -52,7 +55,7 @@ describe("portions", () => {
   });
 
   test("show their progress until the last one is acknowledged, and none after a stop", async () => {
-    const { portions, send, settle } = make();
+    const { portions, told, send, settle } = make();
     send(150);
     await settle(100, "accept");
     await settle(20, "accept");
@@ -60,8 +63,10 @@ describe("portions", () => {
     await settle(30, "accept");
     assert.equal(portions.progress, undefined);
     send(150);
+    assert.ok(told.progress);
     portions.stop();
     assert.equal(portions.progress, undefined);
+    assert.equal(told.progress, undefined, "and says so at once");
   });
 
   test("end after as many refusals in a row as a portion has, but not for a few", async () => {
