@@ -39,8 +39,6 @@ export interface CanvasBoardEvents {
   /** The user tried to change cells and could not. */
   notDone: (text: RefusalText) => void;
   chosen: (cell: number) => void;
-  /** The surface has another size, and perhaps another place. */
-  resized: () => void;
   /** The tool, the strokes that can be undone, a fill's progress or the replay has changed. */
   tools: () => void;
   /** Cells show a new value. Not emitted during a replay. */
@@ -98,7 +96,7 @@ export class CanvasBoard {
       {
         resized: (view) => {
           this.viewport.resize(hasTools ? belowTools(view) : view);
-          this.#events.emit("resized");
+          this.#pointer.resized();
           const first = this.#hasStarted ? undefined : this.firstCamera;
           this.#hasStarted = true;
           if (first) this.viewport.startAt(first);
@@ -155,7 +153,6 @@ export class CanvasBoard {
       tooSmall: (cell) => this.#events.emit("notDone", tooSmallText(cell)),
     });
     this.#undo = [
-      this.#events.on("resized", () => this.#pointer.resized()),
       board.on("frozen", () => this.draw()),
       board.on("mine", () => this.draw()),
       board.on("right", () => this.use(this.brush.tool)),

@@ -81,7 +81,6 @@ export function makeParts(
       focus.focus(cell);
     }),
     canvas.on("notDone", report),
-    canvas.on("resized", () => notes.resized()),
     canvas.on("changed", (changes) => announcer.changed(changes)),
     canvas.on("drawn", () => {
       focus.follow();

@@ -30,12 +30,7 @@ export class CellNotes {
   follow(cell: number | undefined): void {
     this.#hold.cell = cell;
     this.#hold.follow();
-    if (this.#refused !== undefined) this.#refusal.follow(this.#placeAt(this.#refused));
-  }
-
-  resized(): void {
-    this.#refusal.resized();
-    this.#hold.resized();
+    if (this.#refused !== undefined) this.#refusal.move(this.#placeAt(this.#refused));
   }
 
   close(): void {
@@ -44,6 +39,7 @@ export class CellNotes {
   }
 
   #placeAt(cell: number): CellPlace {
-    return { ...this.#viewport.pointOf(cell), side: this.#viewport.camera.scale };
+    const { camera, view } = this.#viewport;
+    return { ...this.#viewport.pointOf(cell), side: camera.scale, view };
   }
 }

@@ -26,10 +26,6 @@ export class HoldNote {
     else this.#note.hide();
   }
 
-  resized(): void {
-    this.#note.resized();
-  }
-
   close(): void {
     this.#note.close();
   }

@@ -3,9 +3,14 @@
  * cell.
  */
 
+import type { View } from "../view/camera.js";
+
 const GAP_PX = 8;
 const EDGE_PX = 8;
-/** Its size, and where floats are, is measured this often: measuring makes the browser lay out. */
+/**
+ * Its size, and where the surface and floats are, is measured for each view, and this often:
+ * measuring makes the browser lay out.
+ */
 const MEASURED_MS = 500;
 /** A note covers none of these if there is room for it elsewhere. */
 const FLOATS = ".header, .access, .tools, .fill-status, .stage-panels > *";
@@ -15,12 +20,14 @@ export interface CellPlace {
   readonly x: number;
   readonly y: number;
   readonly side: number;
+  /** Another one after each change of the surface's size, which may also have moved it. */
+  readonly view: View;
 }
 
 export class Note {
   readonly #surface: HTMLElement;
   readonly #note = document.createElement("div");
-  #place: CellPlace | undefined;
+  #isShown = false;
   #room: ReturnType<typeof measure> | undefined;
 
   constructor(surface: HTMLElement, kind: "refusal-note" | "hold-note") {
@@ -33,24 +40,24 @@ export class Note {
   }
 
   get isShown(): boolean {
-    return this.#place !== undefined;
+    return this.#isShown;
   }
 
-  /** Shows or moves it: above or below its cell, and hidden while the cell is out of view. */
   show(place: CellPlace, text: string): void {
-    const wasShown = this.isShown;
-    this.#place = place;
     if (this.#note.textContent !== text) {
       this.#note.textContent = text;
       this.#room = undefined;
     }
-    if (!wasShown) this.#note.showPopover();
-    this.#follow(place);
+    if (!this.#isShown) this.#note.showPopover();
+    this.#isShown = true;
+    this.move(place);
   }
 
-  #follow({ x, y, side }: CellPlace): void {
-    if (!this.#room || performance.now() - this.#room.atMs > MEASURED_MS) {
-      this.#room = measure(this.#note, this.#surface);
+  /** Moves a shown note above or below its cell. Hides it while the cell is out of view. */
+  move({ x, y, side, view }: CellPlace): void {
+    if (!this.#isShown) return;
+    if (this.#room?.view !== view || performance.now() - this.#room.atMs > MEASURED_MS) {
+      this.#room = measure(this.#note, this.#surface, view);
     }
     const { width, height, leftMax, topMax, floats, surface } = this.#room;
     const cellTop = surface.top + y;
@@ -72,14 +79,9 @@ export class Note {
     this.#note.style.visibility = y + side < 0 || y > surface.height ? "hidden" : "visible";
   }
 
-  /** The surface has another size, and perhaps another place. The next `show` measures both. */
-  resized(): void {
-    this.#room = undefined;
-  }
-
   hide(): void {
-    if (!this.#place) return;
-    this.#place = undefined;
+    if (!this.#isShown) return;
+    this.#isShown = false;
     this.#room = undefined;
     this.#note.hidePopover();
   }
@@ -95,9 +97,10 @@ function inPixels(px: number): number {
   return Math.round(px * devicePixelRatio) / devicePixelRatio;
 }
 
-function measure(note: HTMLElement, surface: HTMLElement) {
+function measure(note: HTMLElement, surface: HTMLElement, view: View) {
   const { width, height } = note.getBoundingClientRect();
   return {
+    view,
     atMs: performance.now(),
     width,
     height,

@@ -5,7 +5,6 @@ import { type CellPlace, Note } from "./note.js";
 
 export class RefusalNote {
   readonly #note: Note;
-  #text = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(surface: HTMLElement) {
@@ -18,17 +17,12 @@ export class RefusalNote {
 
   show(place: CellPlace, text: string): void {
     this.#hide();
-    this.#text = text;
     this.#note.show(place, text);
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  follow(place: CellPlace): void {
-    if (this.isShown) this.#note.show(place, this.#text);
-  }
-
-  resized(): void {
-    this.#note.resized();
+  move(place: CellPlace): void {
+    this.#note.move(place);
   }
 
   close(): void {
