@@ -36,6 +36,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: [
     "",
     "valkey/address",
+    "valkey/resp",
     "valkey/trouble",
     "valkey/scripts",
     "valkey/server",

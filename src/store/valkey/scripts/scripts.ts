@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "../../roll.js";
+import type { Form } from "../resp/channel.js";
 import type { Names } from "./keys.js";
 
 interface Script {
@@ -18,7 +19,8 @@ export interface ScriptCall<Result> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly (string | Buffer)[];
-  /** `reply` is in RESP2 form, with every bulk string a Buffer. */
+  /** Strings of the reply; bytes if not stated. */
+  readonly form?: Form;
   readonly read: (reply: unknown) => Result;
 }
 

@@ -1,9 +1,12 @@
 /*
- * One connection to one server. This is the only file that imports the Valkey client. The client's
- * automatic features are off. It does not resend: a command on a broken connection fails with
- * StoreAway, and the caller decides. It does not resubscribe after a reconnect, because that would
- * hide errors. It does not follow cluster redirections, because that resends commands; link.ts
- * follows them.
+ * One connection to one server. This is the only file that imports the Valkey client, which finds
+ * the server, connects, logs in and reconnects. Once a connection is ready, commands and replies go
+ * through a channel of our own (channel.ts), because the client's many layers cost more than all
+ * else on the path of a click.
+ *
+ * Nothing is resent: a command on a broken connection fails with StoreAway, and the caller decides.
+ * Nothing is subscribed again after a reconnect, because that would hide errors. Redirections of a
+ * cluster are followed by link.ts.
  */
 
 import { Redis } from "ioredis";
@@ -11,8 +14,9 @@ import { type Cancel, realClock, within } from "../../../protocol/clock.js";
 import { StoreAway } from "../../store.js";
 import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "../address/client-options.js";
 import type { Endpoint, ValkeyAddress } from "../address/url.js";
+import { Channel, type Form, type SettleCommand } from "../resp/channel.js";
 import type { ScriptCall } from "../scripts/scripts.js";
-import { errorCode, meaningOf, strayReply } from "../trouble/replies.js";
+import { errorCode, meaningOf } from "../trouble/replies.js";
 import { Silent } from "../trouble/trouble.js";
 import { Doze } from "./doze.js";
 
@@ -32,14 +36,17 @@ export interface ConnectionEvents {
 
 export type Command = readonly [name: string, ...args: string[]];
 
+/** How often in a row the server may forget a script. */
+const LOADS_MAX = 2;
+
 export class ValkeyConnection {
   readonly #redis: Redis;
   readonly #endpoint: Endpoint;
   readonly #isSharded: boolean;
   readonly #events: ConnectionEvents;
   readonly #database: number;
-  /** Connected, logged in, and in the right database. */
-  #isUp = false;
+  /** Set while the connection is logged in and in the right database. */
+  #channel: Channel | undefined;
   #lastError: unknown;
   /** Callers waiting for the outcome of the attempt to connect. */
   readonly #waiting = new Set<(error?: unknown) => void>();
@@ -50,8 +57,6 @@ export class ValkeyConnection {
   #acceptedMs = 0;
   #cancelRevival: Cancel | undefined;
   readonly #doze = new Doze();
-  /** Number of commands waiting for an answer. */
-  #unanswered = 0;
   #closed = false;
 
   /** Connects in the background, and reconnects after a loss. `name` appears in CLIENT LIST. */
@@ -69,8 +74,8 @@ export class ValkeyConnection {
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
       // Not every close comes with an error.
-      if (!this.#isUp && this.#lastError === undefined) this.#fail(new Error("closed before the server answered"));
-      this.#isUp = false;
+      if (!this.#channel && this.#lastError === undefined) this.#fail(new Error("closed before the server answered"));
+      this.#channel = undefined;
       this.wake();
       events.down?.();
       this.#settle(this.#lastError ?? new Error("closed by the server"));
@@ -88,26 +93,18 @@ export class ValkeyConnection {
     // An `error` event without a listener ends the process, and TLS may emit two on one socket.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
-      if (strayReply(error)?.startsWith("MOVED ")) events.channelsMoved?.();
-      else this.#fail(error);
+      this.#fail(error);
     });
-    const message = (channel: string, text: string) => {
-      this.#doze.heard(text.length);
-      events.message?.(channel, text);
-    };
-    this.#redis.on("message", message);
-    this.#redis.on("smessage", message);
-    this.#redis.on("moved", () => events.channelsMoved?.());
     this.#connect();
   }
 
   get isUp(): boolean {
-    return this.#isUp;
+    return this.#channel !== undefined;
   }
 
   /** Resolves when the connection is up. Rejects at the first failure, or after a timeout. */
   firstUp(): Promise<void> {
-    if (this.#isUp) return Promise.resolve();
+    if (this.#channel) return Promise.resolve();
     return new Promise((done, fail) => {
       const settled = (error?: unknown) => {
         cancel();
@@ -124,48 +121,59 @@ export class ValkeyConnection {
    * Runs a script by its hash, loading it first if the server does not have it. The server may
    * forget it again before it runs.
    */
-  async run<Result>({ script, keys, args, read }: ScriptCall<Result>, isAsking = false): Promise<Result> {
-    const evaluate = () => this.bytes(["EVALSHA", script.sha, String(keys.length), ...keys, ...args], isAsking);
-    const load = async (error: unknown) => {
-      if (errorCode(error) !== "NOSCRIPT") throw error;
-      await this.command(["SCRIPT", "LOAD", script.lua]);
-      return evaluate();
-    };
-    return read(await evaluate().catch(load).catch(load));
+  run<Result>(call: ScriptCall<Result>, isAsking = false): Promise<Result> {
+    const { script, keys, args, form = "bytes" } = call;
+    const command = ["EVALSHA", script.sha, String(keys.length), ...keys, ...args];
+    const answered = new Promise<unknown>((done, fail) => {
+      const evaluate = (loadsLeft: number) =>
+        this.#send(command, form, isAsking, (error, reply) => {
+          if (error === undefined) done(reply);
+          else if (loadsLeft === 0 || errorCode(error) !== "NOSCRIPT") fail(error);
+          else {
+            const loaded = (error: unknown) => (error === undefined ? evaluate(loadsLeft - 1) : fail(error));
+            this.#send(["SCRIPT", "LOAD", script.lua], "text", false, loaded);
+          }
+        });
+      evaluate(LOADS_MAX);
+    });
+    return answered.then(call.read);
   }
 
   /** Set `isAsking` after an ASK redirection: the server does not own the slot yet. */
-  command([name, ...args]: Command, isAsking = false): Promise<unknown> {
-    return this.#send(() => this.#redis.call(name, ...args), isAsking);
+  command(command: Command, isAsking = false): Promise<unknown> {
+    return this.#ask(command, "text", isAsking);
   }
 
   /** Like `command`, but returns strings as Buffers. */
-  bytes([name, ...args]: readonly [string, ...(string | Buffer)[]], isAsking = false): Promise<unknown> {
-    return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
+  bytes(command: readonly (string | Buffer)[], isAsking = false): Promise<unknown> {
+    return this.#ask(command, "bytes", isAsking);
   }
 
   /** On a cluster, all channels must be in one slot. */
-  async subscribe(channels: readonly string[]): Promise<void> {
-    await this.#send(() =>
-      this.#isSharded ? this.#redis.ssubscribe(...channels) : this.#redis.subscribe(...channels),
-    );
+  subscribe(channels: readonly string[]): Promise<void> {
+    return new Promise((done, fail) => {
+      const channel = this.#open(fail);
+      channel?.change(this.#isSharded ? "SSUBSCRIBE" : "SUBSCRIBE", channels, (error) => {
+        if (error === undefined) done();
+        else fail(this.#meaningOf(error));
+      });
+    });
   }
 
   /** Ignores failures, because a connection that is down has no subscriptions. */
   unsubscribe(channel: string): void {
-    if (!this.#isUp) return;
-    const done = this.#isSharded ? this.#redis.sunsubscribe(channel) : this.#redis.unsubscribe(channel);
-    done.catch(() => undefined);
+    this.#channel?.change(this.#isSharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", [channel], () => undefined);
   }
 
   /** Pings the server, and replaces the connection if there is no answer. */
   async beat(): Promise<void> {
     this.unstick();
-    if (!this.#isUp || this.#isBeating) return;
+    const channel = this.#channel;
+    if (!channel || this.#isBeating) return;
     this.wake();
     this.#isBeating = true;
-    await within(realClock, ANSWER_MS_MAX, this.#redis.ping(), () => new Silent(ANSWER_MS_MAX)).catch((error) => {
-      if (!(error instanceof Silent)) return;
+    const answered = new Promise((done) => channel.send(["PING"], "text", done));
+    await within(realClock, ANSWER_MS_MAX, answered, () => new Silent(ANSWER_MS_MAX)).catch(() => {
       this.#events.silent(ANSWER_MS_MAX);
       this.restart();
     });
@@ -177,7 +185,7 @@ export class ValkeyConnection {
    * while an answer is pending or traffic is heavy.
    */
   doze(ms: number): void {
-    if (this.#unanswered === 0 && this.#isUp) this.#doze.begin(this.#redis.stream, ms);
+    if (this.#channel?.isIdle) this.#doze.begin(this.#redis.stream, ms);
   }
 
   wake(): void {
@@ -186,7 +194,7 @@ export class ValkeyConnection {
 
   /** Ends a stuck attempt to connect: the kernel of a hanging server still accepts connections. */
   unstick(): void {
-    const isAccepted = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
+    const isAccepted = !this.#channel && ["connect", "ready"].includes(this.#redis.status);
     if (!isAccepted || performance.now() - this.#acceptedMs <= ANSWER_MS_MAX) return;
     this.#fail(new Silent(ANSWER_MS_MAX));
     this.#redis.disconnect(true);
@@ -194,7 +202,7 @@ export class ValkeyConnection {
 
   /** Replaces the connection, unless it is being replaced already. */
   restart(): void {
-    if (this.#isUp && !this.#closed) this.#redis.disconnect(true);
+    if (this.#channel && !this.#closed) this.#redis.disconnect(true);
   }
 
   close(): void {
@@ -223,7 +231,7 @@ export class ValkeyConnection {
         return this.#redis.disconnect(true);
       }
     }
-    this.#isUp = true;
+    this.#channel = this.#takeOver();
     this.#lastError = undefined;
     this.#attempts = 0;
     this.#settle();
@@ -239,20 +247,53 @@ export class ValkeyConnection {
     for (const settled of this.#waiting) settled(error);
   }
 
-  async #send<Reply>(command: () => Promise<Reply>, isAsking = false): Promise<Reply> {
-    if (!this.#isUp) throw new StoreAway("Valkey is not connected", { sent: false });
-    this.wake();
-    this.#unanswered++;
-    try {
-      // ASKING applies to the next command on this connection only.
-      if (isAsking) this.#redis.call("ASKING").catch(() => undefined);
-      return await command();
-    } catch (error) {
-      const meaning = meaningOf(error, this.#endpoint);
-      if (meaning instanceof StoreAway) this.#events.failed(error);
-      throw meaning;
-    } finally {
-      this.#unanswered--;
-    }
+  /** From here on, the client only watches over the connection. */
+  #takeOver(): Channel {
+    const { stream } = this.#redis;
+    stream.removeAllListeners("data");
+    const { message, channelsMoved } = this.#events;
+    return new Channel(stream, {
+      ...(message && {
+        message: (channel, text) => {
+          this.#doze.heard(text.length);
+          message(channel, text);
+        },
+      }),
+      ...(channelsMoved && { channelsMoved }),
+      stray: (error) => {
+        if (errorCode(error) === "MOVED") channelsMoved?.();
+        else this.#fail(error);
+      },
+    });
+  }
+
+  #ask(command: readonly (string | Buffer)[], form: Form, isAsking: boolean): Promise<unknown> {
+    return new Promise((done, fail) => {
+      this.#send(command, form, isAsking, (error, reply) => {
+        if (error === undefined) done(reply);
+        else fail(error);
+      });
+    });
+  }
+
+  #send(command: readonly (string | Buffer)[], form: Form, isAsking: boolean, settle: SettleCommand): void {
+    const channel = this.#open((error) => settle(error, null));
+    if (!channel) return;
+    // ASKING applies to the next command on this connection only.
+    if (isAsking) channel.send(["ASKING"], "text", () => undefined);
+    channel.send(command, form, (error, reply) => settle(error === undefined ? error : this.#meaningOf(error), reply));
+  }
+
+  /** The channel, awake; undefined, after a call of `fail`, if there is none. */
+  #open(fail: (error: StoreAway) => void): Channel | undefined {
+    if (this.#channel) this.wake();
+    else fail(new StoreAway("Valkey is not connected", { sent: false }));
+    return this.#channel;
+  }
+
+  #meaningOf(error: unknown): unknown {
+    const meaning = meaningOf(error, this.#endpoint);
+    if (meaning instanceof StoreAway) this.#events.failed(error);
+    return meaning;
   }
 }

@@ -1,0 +1,123 @@
+/*
+ * Commands and their replies on one connection that is ready, in RESP2. The server answers commands
+ * in their order. On a connection that subscribes, published messages come between the answers.
+ */
+
+import type { Duplex } from "node:stream";
+import { BrokenProtocol, encodeCommand, type Reply, ReplyError, ReplyReader } from "./resp.js";
+
+export interface ChannelEvents {
+  /** A published message arrived. */
+  message?(channel: string, message: string): void;
+  /** The server ended subscriptions by itself, because another server owns their slot now. */
+  channelsMoved?(): void;
+  /** The server sent an error that answers no command. */
+  stray(error: ReplyError): void;
+}
+
+/** Called once: with an error, or with the reply. */
+export type SettleCommand = (error: unknown, reply: Reply) => void;
+
+/** Whether strings of a reply become text or stay bytes. */
+export type Form = "text" | "bytes";
+
+interface Pending {
+  readonly form: Form;
+  readonly settle: SettleCommand;
+  /** The first word of its answers, if the command changes subscriptions. */
+  readonly kind: unknown;
+  /** Answers that are missing: one for each channel if the command changes subscriptions. */
+  left: number;
+  next: Pending | undefined;
+}
+
+const SUBSCRIPTIONS = new Set<unknown>(["subscribe", "ssubscribe", "unsubscribe", "sunsubscribe"]);
+
+export class Channel {
+  readonly #stream: Duplex;
+  readonly #events: ChannelEvents;
+  #first: Pending | undefined;
+  #last: Pending | undefined;
+  #broke: Error | undefined;
+
+  /** Takes over what `stream` reads. */
+  constructor(stream: Duplex, events: ChannelEvents) {
+    this.#stream = stream;
+    this.#events = events;
+    const reader = new ReplyReader({
+      reply: (reply) => this.#heard(reply),
+      isText: () => events.message !== undefined || this.#first?.form === "text",
+    });
+    stream.on("data", (piece: Buffer) => {
+      try {
+        reader.read(piece);
+      } catch (error) {
+        stream.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    stream.on("error", (error) => {
+      this.#broke ??= error;
+    });
+    stream.on("close", () => this.#close());
+  }
+
+  /** Whether no answer is pending. */
+  get isIdle(): boolean {
+    return this.#first === undefined;
+  }
+
+  send(command: readonly (string | Buffer)[], form: Form, settle: SettleCommand): void {
+    this.#send(command, { form, settle, kind: undefined, left: 1, next: undefined });
+  }
+
+  /** SUBSCRIBE, UNSUBSCRIBE or their sharded forms. */
+  change(name: string, channels: readonly string[], settle: SettleCommand): void {
+    const kind = name.toLowerCase();
+    this.#send([name, ...channels], { form: "text", settle, kind, left: channels.length, next: undefined });
+  }
+
+  #send(command: readonly (string | Buffer)[], pending: Pending): void {
+    const stream = this.#stream;
+    if (!stream.writable) return pending.settle(this.#broke ?? new Error("the connection is closed"), null);
+    if (this.#last) this.#last.next = pending;
+    else this.#first = pending;
+    this.#last = pending;
+    const encoded = encodeCommand(command);
+    if (Buffer.isBuffer(encoded)) stream.write(encoded);
+    else stream.write(encoded.text, encoded.encoding);
+  }
+
+  #heard(reply: Reply): void {
+    const { message, channelsMoved } = this.#events;
+    if (message && Array.isArray(reply)) {
+      const [kind, channel, text] = reply;
+      if (kind === "message" || kind === "smessage") return message(String(channel), String(text));
+      if (SUBSCRIPTIONS.has(kind)) {
+        const pending = this.#first;
+        if (pending?.kind !== kind) return channelsMoved?.();
+        if (pending && --pending.left > 0) return;
+      }
+    }
+    this.#answered(reply);
+  }
+
+  #answered(reply: Reply): void {
+    const pending = this.#first;
+    if (!pending) {
+      if (!(reply instanceof ReplyError)) throw new BrokenProtocol("an answer to no command");
+      return this.#events.stray(reply);
+    }
+    this.#first = pending.next;
+    if (!pending.next) this.#last = undefined;
+    if (reply instanceof ReplyError) pending.settle(reply, null);
+    else pending.settle(undefined, reply);
+  }
+
+  #close(): void {
+    const error = this.#broke ?? new Error("the connection was closed");
+    let pending = this.#first;
+    this.#first = undefined;
+    this.#last = undefined;
+    for (; pending; pending = pending.next) pending.settle(error, null);
+  }
+}
