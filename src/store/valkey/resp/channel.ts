@@ -48,13 +48,19 @@ export class Channel {
       reply: (reply) => this.#heard(reply),
       isText: () => events.message !== undefined || this.#first?.form === "text",
     });
-    stream.on("data", (piece: Buffer) => {
+    const read = (piece: Buffer) => {
       try {
         reader.read(piece);
       } catch (error) {
+        // From here on, an answer would go to the wrong command. Destroying the stream is not enough:
+        // Node may still pass on pieces that it has buffered.
+        stream.off("data", read);
         stream.destroy(error instanceof Error ? error : new Error(String(error)));
+        // Any other error is our own fault, so it must not pass for one of the connection.
+        if (!(error instanceof BrokenProtocol)) throw error;
       }
-    });
+    };
+    stream.on("data", read);
     stream.on("error", (error) => {
       this.#broke ??= error;
     });

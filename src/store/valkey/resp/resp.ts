@@ -141,8 +141,9 @@ export class ReplyReader {
     const data = this.#data;
     const start = this.#at;
     const end = data.indexOf(CR, start + 1);
+    const length = (end < 0 ? data.length : end) - start;
+    if (length > LINE_BYTES_MAX) throw new BrokenProtocol(`a line of a reply has more than ${LINE_BYTES_MAX} bytes`);
     if (end < 0 || end + 1 >= data.length) {
-      if (data.length - start > LINE_BYTES_MAX) throw new BrokenProtocol("a line of a reply does not end");
       this.#needed = data.length - start + 1;
       return -1;
     }
