@@ -44,8 +44,23 @@ export class Damages {
     this.#incident = incident;
   }
 
+  /** Records by the outcome of `read` whether `what` of a page is valid. Settles as `read` does. */
+  judge<Result>(page: PageRef, what: string, read: Promise<Result>): Promise<Result> {
+    return read.then(
+      (result) => {
+        this.found(page, what, true);
+        return result;
+      },
+      (error: unknown) => {
+        if (error instanceof DamagedPage) this.found(page, what, false, error);
+        throw error;
+      },
+    );
+  }
+
   /** Records whether `what` of a page, or of another named thing, is valid. */
   found(of: PageRef | string, what: string, isValid: boolean, cause?: unknown): void {
+    if (isValid && this.#reported.size === 0) return;
     const name = `${what} of ${typeof of === "string" ? of : `page ${pageName(of)}`}`;
     if (isValid) {
       if (this.#reported.delete(name)) this.#incident(`the ${name} is valid again`);

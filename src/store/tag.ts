@@ -6,6 +6,7 @@
 import { randomFillSync } from "node:crypto";
 
 const TAG_BYTES = 6;
+const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const pool = Buffer.alloc(TAG_BYTES * 256);
 let used = pool.length;
 
@@ -14,6 +15,10 @@ export function newTag(): string {
     randomFillSync(pool);
     used = 0;
   }
-  used += TAG_BYTES;
-  return pool.toString("base64url", used - TAG_BYTES, used);
+  let tag = "";
+  for (const end = used + TAG_BYTES; used < end; used += 3) {
+    const bits = ((pool[used] ?? 0) << 16) | ((pool[used + 1] ?? 0) << 8) | (pool[used + 2] ?? 0);
+    tag += `${BASE64URL[bits >>> 18]}${BASE64URL[(bits >>> 12) & 63]}${BASE64URL[(bits >>> 6) & 63]}${BASE64URL[bits & 63]}`;
+  }
+  return tag;
 }

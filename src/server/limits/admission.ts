@@ -124,12 +124,15 @@ export class Admission {
   admitWrite(address: string, session: string | undefined, cells: number): void {
     const now = this.#clock.now();
     const network = networkKey(address);
-    const asked: [KeyedBuckets, string][] = [[this.#addressWrites, address]];
-    if (session !== undefined) asked.push([this.#sessionWrites, session]);
-    if (network !== undefined) asked.push([this.#networkWrites, network]);
-    const waitMs = Math.max(...asked.map(([buckets, key]) => buckets.waitMs(key, cells, now)));
+    const waitMs = Math.max(
+      this.#addressWrites.waitMs(address, cells, now),
+      session === undefined ? 0 : this.#sessionWrites.waitMs(session, cells, now),
+      network === undefined ? 0 : this.#networkWrites.waitMs(network, cells, now),
+    );
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-    for (const [buckets, key] of asked) buckets.take(key, cells, now);
+    this.#addressWrites.take(address, cells, now);
+    if (session !== undefined) this.#sessionWrites.take(session, cells, now);
+    if (network !== undefined) this.#networkWrites.take(network, cells, now);
   }
 
   /**

@@ -16,7 +16,7 @@
 import { changedOffset } from "../../board/delta.js";
 import { cellAt, type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
-import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
+import { backOffMs, type Clock } from "../../protocol/clock.js";
 import { type ErrorCode, Refusal } from "../../protocol/errors.js";
 import { isIn, type OffsetRange } from "../../store/frozen.js";
 import {
@@ -66,6 +66,22 @@ interface Waiting extends Write {
   readonly settle: SettleWrite;
 }
 
+/** The writes that wait for one page. */
+interface Line {
+  readonly page: PageRef;
+  readonly name: string;
+  readonly queue: Waiting[];
+}
+
+/** A batch that is being committed. */
+interface InFlight {
+  readonly page: PageRef;
+  readonly waiting: readonly Waiting[];
+  readonly attempt: number;
+  /** The refusal of a write that is given up. */
+  readonly code: ErrorCode;
+}
+
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 250;
 
@@ -78,7 +94,8 @@ export class Writer {
   readonly #limits: WriterLimits;
   readonly #observer: WriterObserver;
   readonly #queues = new Map<string, Waiting[]>();
-  readonly #draining = new Set<Promise<void>>();
+  /** To be called when no write waits. */
+  readonly #drained: (() => void)[] = [];
   #queuedChanges = 0;
   readonly #pace: PaceRule;
   #isClosed = false;
@@ -137,75 +154,97 @@ export class Writer {
       return;
     }
     this.#queues.set(name, writes);
-    const draining = this.#drain(page, name, writes).finally(() => this.#draining.delete(draining));
-    this.#draining.add(draining);
+    this.#next({ page, name, queue: writes });
   }
 
   /** Refuses further writes. Resolves when all others have been answered. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#draining);
+    if (this.#queues.size > 0) await new Promise<void>((done) => this.#drained.push(done));
   }
 
-  async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) {
-      // Full batches need not gather more.
-      const isFull = batchLength(queue) < queue.length;
-      const waitMs = this.#isClosed || isFull ? 0 : this.#pace.waitMs(page, this.#clock.now());
-      if (waitMs > 0) await pause(this.#clock, waitMs);
-      const batch = queue.splice(0, batchLength(queue));
-      const beganMs = this.#clock.now();
-      this.#pace.started(batch.length, beganMs);
-      await this.#commit(page, batch);
-      // Waits even if the queue is empty, so that writes arriving meanwhile gather.
-      const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
-      if (restMs > 0) await pause(this.#clock, restMs);
-    }
-    this.#queues.delete(name);
-  }
-
-  async #commit(page: PageRef, writes: Waiting[]): Promise<void> {
-    let waiting = writes;
-    let code: "STORE_AWAY" | "OUTCOME_UNKNOWN" | "NOT_CONFIRMED" = "STORE_AWAY";
-    for (let attempt = 0; waiting.length > 0; attempt++) {
-      const startMs = this.#clock.now();
-      let committed: Committed;
-      try {
-        committed = await this.#store.commit(page, { tag: newTag(), writes: waiting });
-      } catch (error) {
-        if (!(error instanceof StoreAway)) {
-          this.#observer.failed(error);
-          const refusal = refuseDamaged(error);
-          const settled = refusal instanceof Refusal ? refusal : new Refusal("INTERNAL", { cause: error });
-          for (const write of waiting) this.#settle(write, settled);
-          return;
-        }
-        // The last attempt that was sent decides, because an unsent one shows nothing about the
-        // others.
-        if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
-        waiting = this.#giveUpLate(waiting, code, error);
-        if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
-        continue;
-      }
-      const now = this.#clock.now();
-      const ms = now - startMs;
-      const { position, outcomes, checked, frozen = [], storeMs } = committed;
-      const claimed = committed.claimed?.values();
-      this.#pace.committed(page, { version: position.version, storeMs }, startMs, now);
-      let changes = 0;
-      for (let index = 0; index < waiting.length; index++) {
-        const write = waiting[index];
-        if (!write) continue;
-        changes += write.changes.length;
-        let outcome: Position | Refusal = position;
-        if (outcomes[index] === "stale") outcome = new Refusal("STALE_WRITE");
-        else if (outcomes[index] === "frozen") outcome = frozenRefusal(page, write, frozen);
-        else if (outcomes[index] === "claimed") outcome = takenRefusal(page, claimed?.next().value);
-        this.#settle(write, outcome, committed, index);
-      }
-      this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
+  /** Sends the next batch of a page, now or when its pace allows. */
+  #next(line: Line): void {
+    const { page, name, queue } = line;
+    if (queue.length === 0) {
+      this.#queues.delete(name);
+      if (this.#queues.size === 0) for (const done of this.#drained.splice(0)) done();
       return;
     }
+    // Full batches need not gather more.
+    const isFull = batchLength(queue) < queue.length;
+    const waitMs = this.#isClosed || isFull ? 0 : this.#pace.waitMs(page, this.#clock.now());
+    this.#after(waitMs, () => this.#send(line));
+  }
+
+  #send(line: Line): void {
+    const batch = line.queue.splice(0, batchLength(line.queue));
+    const beganMs = this.#clock.now();
+    this.#pace.started(batch.length, beganMs);
+    this.#commit({ page: line.page, waiting: batch, attempt: 0, code: "STORE_AWAY" }, () => {
+      // Waits even if the queue is empty, so that writes arriving meanwhile gather.
+      const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
+      this.#after(restMs, () => this.#next(line));
+    });
+  }
+
+  #after(ms: number, run: () => void): void {
+    if (ms > 0) this.#clock.after(ms, run);
+    else run();
+  }
+
+  /** Commits a batch, if necessary in several attempts. Calls `done` when all have been answered. */
+  #commit(batch: InFlight, done: () => void): void {
+    const { page, waiting } = batch;
+    const startMs = this.#clock.now();
+    this.#store.commit(page, { tag: newTag(), writes: waiting }).then(
+      (committed) => {
+        this.#committed(page, waiting, committed, startMs);
+        done();
+      },
+      (error: unknown) => this.#failed(batch, error, done),
+    );
+  }
+
+  #committed(page: PageRef, waiting: readonly Waiting[], committed: Committed, startMs: number): void {
+    const now = this.#clock.now();
+    const { position, outcomes, checked, frozen = [], storeMs } = committed;
+    const claimed = committed.claimed?.values();
+    this.#pace.committed(page, { version: position.version, storeMs }, startMs, now);
+    let changes = 0;
+    for (let index = 0; index < waiting.length; index++) {
+      const write = waiting[index];
+      if (!write) continue;
+      changes += write.changes.length;
+      let outcome: Position | Refusal = position;
+      if (outcomes[index] === "stale") outcome = new Refusal("STALE_WRITE");
+      else if (outcomes[index] === "frozen") outcome = frozenRefusal(page, write, frozen);
+      else if (outcomes[index] === "claimed") outcome = takenRefusal(page, claimed?.next().value);
+      this.#settle(write, outcome, committed, index);
+    }
+    this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms: now - startMs });
+  }
+
+  #failed(batch: InFlight, error: unknown, done: () => void): void {
+    if (!(error instanceof StoreAway)) {
+      this.#observer.failed(error);
+      const refusal = refuseDamaged(error);
+      const settled = refusal instanceof Refusal ? refusal : new Refusal("INTERNAL", { cause: error });
+      for (const write of batch.waiting) this.#settle(write, settled);
+      done();
+      return;
+    }
+    // The last attempt that was sent decides, as an unsent one shows nothing about the others.
+    const outcome = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
+    const code = error.sent ? outcome : batch.code;
+    const waiting = this.#giveUpLate(batch.waiting, code, error);
+    if (waiting.length === 0) {
+      done();
+      return;
+    }
+    const again = { ...batch, waiting, code, attempt: batch.attempt + 1 };
+    const pauseMs = backOffMs(this.#clock, batch.attempt, RETRY_MS_FIRST, RETRY_MS_MAX);
+    this.#after(pauseMs, () => this.#commit(again, done));
   }
 
   /** A failure to answer one client leaves the answers of the others as they are. */
@@ -218,7 +257,7 @@ export class Writer {
     }
   }
 
-  #giveUpLate(writes: Waiting[], code: ErrorCode, cause: unknown): Waiting[] {
+  #giveUpLate(writes: readonly Waiting[], code: ErrorCode, cause: unknown): Waiting[] {
     const now = this.#clock.now();
     return writes.filter((write) => {
       if (write.deadlineMs > now) return true;

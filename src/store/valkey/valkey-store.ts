@@ -14,7 +14,7 @@ import { readActivity } from "../activity.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
 import { type ClaimRule, RuleBook } from "../claims.js";
-import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
+import { Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, readHistory } from "../history.js";
@@ -107,8 +107,7 @@ export class ValkeyStore implements Store {
     this.#claimed = new ClaimedPages(this.#link, this.names, {
       rules: this.#rules,
       run: (page, call) => this.#runWhole(page, call, undefined, "list of claims"),
-      commit: (page, batch, mark) =>
-        this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark)),
+      commit: (page, batch, mark) => this.#commit(page, batch, mark),
     });
     this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
     this.boards = new ValkeyBoards(this.#link, this.names, this.#durabilities, this.#damages);
@@ -151,7 +150,7 @@ export class ValkeyStore implements Store {
   }
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
-    return this.#claimed.commit(page, batch);
+    return this.#rules.of(page.board) ? this.#claimed.commit(page, batch) : this.#commit(page, batch, "");
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
@@ -260,28 +259,23 @@ export class ValkeyStore implements Store {
     };
   }
 
+  #commit(page: PageRef, batch: Batch, mark: string): Promise<Committed> {
+    return this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark));
+  }
+
   #write<Result>(page: PageRef, call: ScriptCall<Result>): Promise<Result> {
     return this.#runWhole(page, call, ofBoard(this.#durabilities, page.board));
   }
 
   /** Runs a script on a page. If the page lacks a part, repairs it first. */
-  async #runWhole<Result>(
-    page: PageRef,
-    call: ScriptCall<Result>,
-    durability?: Durability,
-    what = "data",
-  ): Promise<Result> {
-    try {
-      const result = await this.#link.run(call, durability).catch((error: unknown) => {
-        if (!(error instanceof MisfitPage)) throw error;
-        return this.#repair(page).then(() => this.#link.run(call, durability));
-      });
-      this.#damages.found(page, what, true);
-      return result;
-    } catch (error) {
-      if (error instanceof DamagedPage) this.#damages.found(page, what, false, error);
-      throw error;
-    }
+  #runWhole<Result>(page: PageRef, call: ScriptCall<Result>, durability?: Durability, what = "data") {
+    const run = () => this.#link.run(call, durability);
+    const repair = async (error: unknown) => {
+      if (!(error instanceof MisfitPage)) throw error;
+      await this.#repair(page);
+      return run();
+    };
+    return this.#damages.judge(page, what, run().catch(repair));
   }
 
   /** The lost part stays lost, but the page is consistent again and the same for everyone. */

@@ -4,6 +4,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import { readDirectly } from "../../direct-read.js";
 import { BrokenProtocol, encodeCommand, type Reply, ReplyError, ReplyReader } from "./resp.js";
 
 export interface ChannelEvents {
@@ -52,15 +53,15 @@ export class Channel {
       try {
         reader.read(piece);
       } catch (error) {
-        // From here on, an answer would go to the wrong command. Destroying the stream is not enough:
-        // Node may still pass on pieces that it has buffered.
-        stream.off("data", read);
+        // From here on, an answer would go to the wrong command. Destroying the stream is not
+        // enough, because Node may still pass on pieces that it has buffered.
+        endReading();
         stream.destroy(error instanceof Error ? error : new Error(String(error)));
         // Any other error is our own fault, so it must not pass for one of the connection.
         if (!(error instanceof BrokenProtocol)) throw error;
       }
     };
-    stream.on("data", read);
+    const endReading = readDirectly(stream, read);
     stream.on("error", (error) => {
       this.#broke ??= error;
     });
@@ -84,7 +85,10 @@ export class Channel {
 
   #send(command: readonly (string | Buffer)[], pending: Pending): void {
     const stream = this.#stream;
-    if (!stream.writable) return pending.settle(this.#broke ?? new Error("the connection is closed"), null);
+    if (!stream.writable) {
+      pending.settle(this.#broke ?? new Error("the connection is closed"), null);
+      return;
+    }
     if (this.#last) this.#last.next = pending;
     else this.#first = pending;
     this.#last = pending;
@@ -94,14 +98,25 @@ export class Channel {
   }
 
   #heard(reply: Reply): void {
-    const { message, channelsMoved } = this.#events;
+    const { message, channelsMoved, stray } = this.#events;
+    // The server refuses UNSUBSCRIBE if it has just ended the subscription by itself, and said so.
+    if (message && reply instanceof ReplyError && this.#first?.kind === undefined && isMoved(reply)) {
+      stray(reply);
+      return;
+    }
     if (message && Array.isArray(reply)) {
       const [kind, channel, text] = reply;
-      if (kind === "message" || kind === "smessage") return message(String(channel), String(text));
+      if (kind === "message" || kind === "smessage") {
+        message(String(channel), String(text));
+        return;
+      }
       if (SUBSCRIPTIONS.has(kind)) {
         const pending = this.#first;
-        if (pending?.kind !== kind) return channelsMoved?.();
-        if (pending && --pending.left > 0) return;
+        if (!pending || pending.kind !== kind) {
+          channelsMoved?.();
+          return;
+        }
+        if (--pending.left > 0) return;
       }
     }
     this.#answered(reply);
@@ -111,7 +126,8 @@ export class Channel {
     const pending = this.#first;
     if (!pending) {
       if (!(reply instanceof ReplyError)) throw new BrokenProtocol("an answer to no command");
-      return this.#events.stray(reply);
+      this.#events.stray(reply);
+      return;
     }
     this.#first = pending.next;
     if (!pending.next) this.#last = undefined;
@@ -126,4 +142,8 @@ export class Channel {
     this.#last = undefined;
     for (; pending; pending = pending.next) pending.settle(error, null);
   }
+}
+
+function isMoved({ message }: ReplyError): boolean {
+  return message.startsWith("MOVED ");
 }

@@ -13,7 +13,7 @@ export class ReplyError extends Error {
   override readonly name = "ReplyError";
 }
 
-/** What came is not RESP2, so nothing that follows on the connection can be understood. */
+/** The bytes are not RESP2, so nothing that follows on the connection can be understood. */
 export class BrokenProtocol extends Error {}
 
 /** One command. With `encoding`, `text` becomes its bytes. */
@@ -61,7 +61,7 @@ interface Open {
   left: number;
 }
 
-/** The element at hand is not complete. */
+/** The current element is not complete. */
 const PARTIAL = Symbol("partial");
 /** A list begins, and its elements follow. */
 const OPENED = Symbol("opened");
@@ -77,7 +77,7 @@ export class ReplyReader {
   #data: Buffer = Buffer.alloc(0);
   #at = 0;
   #isText = false;
-  /** The lists around the element at hand, outermost first. */
+  /** The lists around the current element, outermost first. */
   readonly #open: Open[] = [];
   /** The pieces of an element that is not complete, and the bytes that it needs at least. */
   #pieces: Buffer[] = [];

@@ -35,6 +35,9 @@ interface ChannelListener {
   resumed(): void;
 }
 
+/** Something that a server is asked to do. With `isAsking`, after an ASK redirection. */
+type Action<Result> = (server: ValkeyServer, isAsking: boolean) => Promise<Result>;
+
 /** Every method except `close` may reject with StoreAway. */
 export class ValkeyLink {
   /** The command that publishes messages to this link's subscriptions. */
@@ -196,26 +199,33 @@ export class ValkeyLink {
     this.#events.available(available);
   }
 
-  async #route<Result>(
-    key: string,
-    action: (server: ValkeyServer, isAsking: boolean) => Promise<Result>,
-  ): Promise<Result> {
+  #route<Result>(key: string, action: Action<Result>): Promise<Result> {
     const slot = slotOf(key);
-    let server = this.#servers.ownerOf(slot);
-    let isAsking = false;
-    for (let redirections = 0; redirections <= REDIRECTIONS_MAX; redirections++) {
-      if (!server) throw new StoreAway(`no server of the cluster is known to own slot ${slot}`, { sent: false });
+    const server = this.#servers.ownerOf(slot);
+    if (!server) return Promise.reject(unowned(slot));
+    return action(server, false).catch((error) => this.#redirect(slot, action, error));
+  }
+
+  /** Follows a redirection, if that is why the first attempt failed. */
+  async #redirect<Result>(slot: number, action: Action<Result>, failure: unknown): Promise<Result> {
+    let error = failure;
+    for (let redirections = 0; redirections < REDIRECTIONS_MAX; redirections++) {
+      if (error instanceof StoreAway) this.#refresh?.hint();
+      if (!(error instanceof Redirected) || !this.#refresh) throw error;
+      const server = this.#refresh.follow(error);
+      if (!server) throw unowned(slot);
       try {
-        return await action(server, isAsking);
-      } catch (error) {
-        if (error instanceof StoreAway) this.#refresh?.hint();
-        if (!(error instanceof Redirected) || !this.#refresh) throw error;
-        isAsking = error.isAsk;
-        server = this.#refresh.follow(error);
+        return await action(server, error.isAsk);
+      } catch (next) {
+        error = next;
       }
     }
-    throw new StoreAway(`slot ${slot} is moving`, { sent: false });
+    throw error instanceof Redirected ? new StoreAway(`slot ${slot} is moving`, { sent: false }) : error;
   }
+}
+
+function unowned(slot: number): StoreAway {
+  return new StoreAway(`no server of the cluster is known to own slot ${slot}`, { sent: false });
 }
 
 function seedsOf(address: ValkeyAddress): readonly Endpoint[] {

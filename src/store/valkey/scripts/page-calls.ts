@@ -85,23 +85,28 @@ export function commitCall(
     script: COMMIT,
     keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history, keys.claims],
     args,
-    read: (reply) => {
-      const [version = "", tag, letters, checked, storeMs, frozen, claimed = ""] = strings(reply);
-      if (tag === undefined) throw new NotIndexed(version);
-      const outcomes = Array.from(letters ?? "", (letter) => {
-        const outcome = OUTCOMES[letter];
-        if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
-        return outcome;
-      });
-      return {
-        position: { version: Number(version), tag: tag ?? "" },
-        outcomes,
-        checked: Number(checked),
-        storeMs: Number(storeMs),
-        ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") ?? [] }),
-        ...(claimed !== "" && { claimed: claimed.split(";").map((cells) => cells.split(",").map(Number)) }),
-      };
-    },
+    form: "text",
+    read: readCommitted,
+  };
+}
+
+function readCommitted(reply: unknown): Committed {
+  const [version = "", tag, letters = "", checked, storeMs, frozen = "", claimed = ""] = strings(reply);
+  if (tag === undefined) throw new NotIndexed(version);
+  const outcomes: WriteOutcome[] = [];
+  for (const letter of letters) {
+    const outcome = OUTCOMES[letter];
+    if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
+    outcomes.push(outcome);
+  }
+  const position = { version: Number(version), tag };
+  const committed = { position, outcomes, checked: Number(checked), storeMs: Number(storeMs) };
+  const isFrozen = outcomes.includes("frozen");
+  if (!isFrozen && claimed === "") return committed;
+  return {
+    ...committed,
+    ...(isFrozen && { frozen: parseRanges(frozen) ?? [] }),
+    ...(claimed !== "" && { claimed: claimed.split(";").map((cells) => cells.split(",").map(Number)) }),
   };
 }
 

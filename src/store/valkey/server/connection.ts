@@ -1,8 +1,8 @@
 /*
  * One connection to one server. This is the only file that imports the Valkey client, which finds
  * the server, connects, logs in and reconnects. Once a connection is ready, commands and replies go
- * through a channel of our own (channel.ts), because the client's many layers cost more than all
- * else on the path of a click.
+ * through a channel of our own (channel.ts). The client's many layers would cost more than all else
+ * on the path of a click.
  *
  * Nothing is resent: a command on a broken connection fails with StoreAway, and the caller decides.
  * Nothing is subscribed again after a reconnect, because that would hide errors. Redirections of a
