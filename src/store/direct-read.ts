@@ -2,26 +2,47 @@
  * Reads a socket without the queue of its stream. For each piece that is read, the stream passes
  * through many functions and schedules another turn of work. That costs more than everything that
  * is done with a small message.
+ *
+ * A server has many sockets, so nothing here is a function made for one of them.
  */
 
-import type { Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
+
+export interface PieceReader {
+  read(piece: Buffer): void;
+}
+
+const READER = Symbol("reader");
+
+interface DirectlyRead extends Duplex {
+  [READER]?: PieceReader;
+}
 
 /**
- * Calls `heard` as a listener of `data` would be called. While the socket is paused, or while what
- * came in a pause waits, its stream is used as usual. Returns a function that ends it.
+ * Passes on each piece that a socket reads, as to a listener of `data`. While the socket is paused,
+ * or while pieces from a pause wait, its stream is used as usual.
  */
-export function readDirectly(socket: Duplex, heard: (piece: Buffer) => void): () => void {
-  const { push } = socket;
-  socket.on("data", heard);
-  // A socket pushes each piece that it reads into its stream, and null at its end.
-  socket.push = (piece: unknown, encoding) => {
-    const isQueueNeeded = !socket.readableFlowing || socket.readableLength > 0;
-    if (!Buffer.isBuffer(piece) || isQueueNeeded) return push.call(socket, piece, encoding);
-    heard(piece);
-    return true;
-  };
-  return () => {
-    socket.push = push;
-    socket.off("data", heard);
-  };
+export function readDirectly(socket: Duplex, reader: PieceReader): void {
+  const read: DirectlyRead = socket;
+  read[READER] = reader;
+  read.push = push;
+  read.on("data", passOn);
+}
+
+/** From here on, the socket's pieces go to its other listeners only. */
+export function readNoMore(socket: Duplex): void {
+  Reflect.deleteProperty(socket, "push");
+  socket.off("data", passOn);
+}
+
+/** A socket pushes each piece that it reads into its stream, and null at its end. */
+function push(this: DirectlyRead, piece: unknown, encoding?: BufferEncoding): boolean {
+  const isQueueNeeded = !this.readableFlowing || this.readableLength > 0;
+  if (!Buffer.isBuffer(piece) || isQueueNeeded) return Readable.prototype.push.call(this, piece, encoding);
+  this[READER]?.read(piece);
+  return true;
+}
+
+function passOn(this: DirectlyRead, piece: Buffer): void {
+  this[READER]?.read(piece);
 }

@@ -1,13 +1,14 @@
 /*
- * WebSocket frames as bytes, for messages that several connections share (RFC 6455, section 5.2).
+ * WebSocket frames as bytes (RFC 6455, section 5.2). Several connections may share those of a
+ * message.
  */
 
 const FINAL = 0x80;
-export const TEXT = 1;
-export const BINARY = 2;
+/** Kinds of frames. Those from CLOSE on control the connection. */
+export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
 
 /** The whole message in one unmasked frame. */
-export function webSocketFrame(opcode: typeof TEXT | typeof BINARY, payload: Uint8Array): Buffer {
+export function webSocketFrame(opcode: number, payload: Uint8Array): Buffer {
   const { length } = payload;
   const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(headerBytes + length);

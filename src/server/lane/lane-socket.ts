@@ -1,18 +1,20 @@
 /*
  * The WebSocket of one connection of the lane. It meters everything that comes in, answers pings
- * while the client reads, and writes finished frames straight to the TCP connection. That keeps the
- * order, because `ws` has no queue of its own without compression.
+ * while the client reads, and closes in order. Reading and writing go straight to the TCP
+ * connection: the layers of a general WebSocket would cost a click more than the click itself.
  *
  * A server may hold many idle connections, so nothing here is a function made for one of them.
  */
 
 import type { Socket as TcpSocket } from "node:net";
-import { WebSocket } from "ws";
 import { Refusal } from "../../protocol/errors.js";
 import { CLOSING_MS_MAX } from "../connections/connections.js";
+import { type PieceReader, takeOver } from "../connections/take-over.js";
+import { CLOSE, PONG, webSocketFrame } from "../connections/websocket-frame.js";
 import type { ConnectionLimits } from "../connections/websockets.js";
 import type { Instance } from "../instance/instance.js";
 import { Meter, type Metered } from "../limits/meter.js";
+import { BrokenFrame, CLOSED_BY, type FrameLimits, type FrameListener, FrameReader } from "./frame-reader.js";
 import type { LaneConnection, Wire } from "./lane-connection.js";
 import type { Message } from "./message.js";
 
@@ -20,44 +22,23 @@ import type { Message } from "./message.js";
 export interface LaneDoor {
   readonly instance: Instance;
   readonly limits: ConnectionLimits;
+  readonly frames: FrameLimits;
   /** Called when the WebSocket of a connection has closed. */
   closed(connection: LaneConnection, wasAdmitted: boolean): void;
 }
 
-/** A WebSocket that knows the object that serves it, so it needs no table of listeners. */
-export class LaneWebSocket extends WebSocket {
-  lane: LaneSocket | undefined;
-  /** The part of `ws` that reads. */
-  declare private readonly _receiver: { _mask: Uint8Array | undefined } | null;
+const EMPTY = new Uint8Array();
+const LANE = Symbol("lane");
 
-  override emit(event: string | symbol, ...[data, isBinary, ...more]: unknown[]): boolean {
-    const { lane } = this;
-    if (!lane) return super.emit(event, data, isBinary, ...more);
-    if (event === "close") lane.closed();
-    // After an error `ws` closes the connection.
-    else if (!Buffer.isBuffer(data)) return false;
-    else if (event === "message") lane.message(data, isBinary === true);
-    else if (event === "ping") lane.ping(data);
-    else if (event === "pong") lane.pong();
-    // `ws` needs it no more, but keeps it, and it keeps all that this read of the socket brought.
-    if (this._receiver) this._receiver._mask = undefined;
-    return true;
-  }
-
-  /** `ws` calls it too: when the client closes, and after what is no WebSocket. */
-  override close(code?: number, data?: string | Buffer): void {
-    super.close(code, data);
-    this.lane?.closing();
-  }
+interface LaneTcp extends TcpSocket {
+  [LANE]?: LaneSocket;
 }
 
-const EMPTY = new Uint8Array();
-
-export class LaneSocket implements Wire, Metered {
-  readonly #socket: LaneWebSocket;
-  readonly #tcp: TcpSocket;
+export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
+  readonly #tcp: LaneTcp;
   readonly #door: LaneDoor;
   readonly #meter: Meter;
+  readonly #reader: FrameReader;
   #connection: LaneConnection | undefined;
   #isAdmitted = false;
   /** Whether what is read goes no further. */
@@ -65,13 +46,22 @@ export class LaneSocket implements Wire, Metered {
   #bytesRead = 0;
   #isClosing = false;
 
-  constructor(socket: LaneWebSocket, tcp: TcpSocket, door: LaneDoor) {
-    this.#socket = socket;
+  /** `tcp` has been answered with 101. */
+  constructor(tcp: TcpSocket, door: LaneDoor) {
     this.#tcp = tcp;
     this.#door = door;
     this.#meter = new Meter(door.limits.inflow, door.instance.clock, this);
-    socket.lane = this;
-    socket.binaryType = "nodebuffer";
+    this.#reader = new FrameReader(door.frames);
+  }
+
+  /** `head` came with the handshake. */
+  start(head: Buffer): void {
+    const tcp = this.#tcp;
+    tcp[LANE] = this;
+    tcp.on("end", endToo);
+    tcp.on("close", tellClosed);
+    if (head.length > 0) this.read(head);
+    takeOver(tcp, this);
   }
 
   serve(connection: LaneConnection, isAdmitted: boolean): void {
@@ -84,28 +74,47 @@ export class LaneSocket implements Wire, Metered {
   }
 
   send(message: Message, next?: Message): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#tcp.write(next ? message.frameBefore(next) : message.frame);
+    if (!this.#isClosing) this.#tcp.write(next ? message.frameBefore(next) : message.frame);
   }
 
+  /** Asks the client to close. */
   close(): void {
-    this.#socket.close();
+    this.#close(EMPTY);
   }
 
-  /** `ws` would read and drop for 30 s what comes from here on, without an event for it. */
-  closing(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
-    this.#tcp.on("data", () => {
+  read(piece: Buffer): void {
+    if (this.#reader.isOver) {
+      // Nothing that comes now is read, but a flood must end.
       this.#charge(0);
       if (this.#meter.isSpent) this.cut();
-    });
+      return;
+    }
+    try {
+      this.#reader.read(piece, this);
+    } catch (error) {
+      if (!(error instanceof BrokenFrame)) throw error;
+      this.#close(codeBytes(error.code));
+      this.#tcp.end();
+    }
+  }
+
+  /** The client closes. */
+  closing(code: number): void {
+    this.#close(code === CLOSED_BY.noCode ? EMPTY : codeBytes(code));
+    this.#tcp.end();
+  }
+
+  #close(payload: Uint8Array): void {
+    if (this.#isClosing) return;
+    this.#tcp.write(webSocketFrame(CLOSE, payload));
+    this.#isClosing = true;
     setTimeout(() => this.cut(), CLOSING_MS_MAX).unref();
   }
 
   cut(): void {
-    // `ws` passes on what it has read so far.
+    // The rest of a piece is still read.
     this.#isDeaf = true;
-    this.#socket.terminate();
+    this.#tcp.destroy();
   }
 
   message(data: Buffer, isBinary: boolean): void {
@@ -115,7 +124,8 @@ export class LaneSocket implements Wire, Metered {
 
   ping(data: Buffer): void {
     this.#chargeControl();
-    if (this.waiting <= this.#door.limits.bufferBytesMax / 2) this.#socket.pong(data);
+    const mayAnswer = !this.#isClosing && this.waiting <= this.#door.limits.bufferBytesMax / 2;
+    if (mayAnswer) this.#tcp.write(webSocketFrame(PONG, data));
   }
 
   pong(): void {
@@ -129,11 +139,11 @@ export class LaneSocket implements Wire, Metered {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#tcp.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#tcp.resume();
   }
 
   /** A flood came in. The part of it that was read goes no further. */
@@ -153,10 +163,23 @@ export class LaneSocket implements Wire, Metered {
     if (this.#meter.isSpent || this.waiting > this.#door.limits.bufferBytesMax) this.cut();
   }
 
-  /** All bytes since the last message are charged with it. `ws` bounds those that complete none. */
+  /** All bytes since the last message are charged with it. Those that complete none are bounded. */
   #charge(messages: number): void {
     const { bytesRead } = this.#tcp;
     this.#meter.take(messages, bytesRead - this.#bytesRead);
     this.#bytesRead = bytesRead;
   }
+}
+
+function codeBytes(code: number): Uint8Array {
+  return Uint8Array.of(code >>> 8, code & 255);
+}
+
+/** The client sends nothing more. */
+function endToo(this: TcpSocket): void {
+  this.end();
+}
+
+function tellClosed(this: LaneTcp): void {
+  this[LANE]?.closed();
 }

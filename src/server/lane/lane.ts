@@ -8,20 +8,19 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import { type Server, WebSocketServer } from "ws";
-import { Refusal } from "../../protocol/errors.js";
+import { ANSWERS, Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BEAT_MS, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
 import type { Connections } from "../connections/connections.js";
-import { forgetInactivity } from "../connections/inactivity.js";
-import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
+import { answerUpgrade, type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
 import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import { BeatRounds, TICKS_MAX } from "./beat-rounds.js";
+import { acceptHandshake } from "./handshake.js";
 import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
-import { type LaneDoor, LaneSocket, LaneWebSocket } from "./lane-socket.js";
+import { type LaneDoor, LaneSocket } from "./lane-socket.js";
 import { noticeMessage } from "./message.js";
 
 export interface LaneOptions {
@@ -42,12 +41,12 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #context: LaneContext;
   readonly #door: LaneDoor;
-  readonly #ws: Server<typeof LaneWebSocket>;
   readonly #beats = new BeatRounds<LaneConnection>();
   /** Connections without `hello`, oldest first -> when they are closed. */
   readonly #silent = new Map<LaneConnection, number>();
   readonly #timer: NodeJS.Timeout;
   #open = 0;
+  #isClosed = false;
 
   constructor(http: EventEmitter, instance: Instance, connections: Connections, options: LaneOptions) {
     this.#instance = instance;
@@ -63,19 +62,9 @@ export class Lane {
     this.#door = {
       instance,
       limits: connections.limits,
+      frames: { bytesMax: messageBytesMax, partsMax: piecesMax(messageBytesMax) },
       closed: (connection, wasAdmitted) => this.#closed(connection, wasAdmitted),
     };
-    this.#ws = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: messageBytesMax,
-      maxFragments: piecesMax(messageBytesMax),
-      maxBufferedChunks: piecesMax(messageBytesMax),
-      autoPong: false,
-      WebSocket: LaneWebSocket,
-      handleProtocols: (protocols) => (protocols.has(LANE_SUBPROTOCOL) ? LANE_SUBPROTOCOL : false),
-    });
     http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {
       if (options.isOurs(request)) this.#upgrade(request, tcp, head);
     });
@@ -106,7 +95,7 @@ export class Lane {
   close(): void {
     clearInterval(this.#timer);
     for (const connection of this.#beats) connection.wire.close();
-    this.#ws.close();
+    this.#isClosed = true;
   }
 
   #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
@@ -117,30 +106,33 @@ export class Lane {
     this.#options.passGuards(request, response, (error) => {
       // A middleware's own error is no business of the client.
       if (error) return this.#refuse(response, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
-      const add = (headers: string[]) => headers.push(...response.headerLines());
-      // Listeners that leave before those of `ws` come leave no array behind.
+      const answer = acceptHandshake(request, LANE_SUBPROTOCOL, response.headerLines());
+      if (!answer) return this.#refuse(response, new Refusal("BAD_REQUEST"), request.method === "GET" ? 400 : 405);
+      if (this.#isClosed) return this.#refuse(response, new Refusal("GOING_AWAY"));
       response.answered();
-      tcp.off("error", ignore);
-      this.#ws.on("headers", add);
-      this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp, request));
-      this.#ws.off("headers", add);
+      // The client may have gone already.
+      if (!tcp.readable || !tcp.writable) tcp.destroy();
+      else {
+        tcp.write(answer);
+        this.#serve(tcp, request, head);
+      }
     });
   }
 
-  #refuse(response: UpgradeResponse, refusal: Refusal): void {
+  #refuse(response: UpgradeResponse, refusal: Refusal, status = ANSWERS[refusal.code].http): void {
     this.#instance.metrics.refused(refusal.code);
-    response.refuse(refusal);
+    answerUpgrade(response.socket, status, refusal.toBody());
   }
 
-  #serve(socket: LaneWebSocket, tcp: TcpSocket, request: IncomingMessage): void {
-    forgetInactivity(tcp);
-    const wire = new LaneSocket(socket, tcp, this.#door);
+  #serve(tcp: TcpSocket, request: IncomingMessage, head: Buffer): void {
+    const wire = new LaneSocket(tcp, this.#door);
     const { allowance, refusal } = this.#connections.admitWebSocket(request, wire);
     const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
     wire.serve(connection, !refusal);
     this.#beats.add(connection);
     this.#silent.set(connection, this.#instance.clock.now() + this.#options.silentMsMax);
     this.#open++;
+    wire.start(head);
   }
 
   #closed(connection: LaneConnection, wasAdmitted: boolean): void {

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { Readable } from "node:stream";
 import { test } from "node:test";
-import { readDirectly } from "../../../src/store/direct-read.js";
+import { readDirectly, readNoMore } from "../../../src/store/direct-read.js";
 
 async function pair(): Promise<{ ours: Socket; theirs: Socket; close: () => void }> {
   const server = createServer();
@@ -47,7 +48,7 @@ test("all bytes arrive, in order", async (context) => {
   context.after(close);
   const sent = randomBytes(3_000_000);
   const { heard, all } = collector(sent.length);
-  readDirectly(ours, heard);
+  readDirectly(ours, { read: heard });
   for (let at = 0, size = 1; at < sent.length; at += size, size = (size * 7 + 3) % 100_000) {
     theirs.write(sent.subarray(at, at + size));
   }
@@ -57,9 +58,13 @@ test("all bytes arrive, in order", async (context) => {
 test("what is read while nothing waits does not enter the stream's queue", async (context) => {
   const { ours, theirs, close } = await pair();
   context.after(close);
-  ours.push = () => assert.fail("the queue was used");
   const { heard, all } = collector(5);
-  readDirectly(ours, heard);
+  const { push } = Readable.prototype;
+  context.mock.method(Readable.prototype, "push", function (this: Readable, piece: unknown) {
+    if (this === ours) assert.fail("the queue was used");
+    return push.call(this, piece);
+  });
+  readDirectly(ours, { read: heard });
   theirs.write("hello");
   assert.equal(String(await all), "hello");
 });
@@ -70,9 +75,11 @@ test("a paused socket waits, and goes on in order", async (context) => {
   const first = collector(1);
   const sent = randomBytes(1_000_000);
   const second = collector(sent.length + 1);
-  readDirectly(ours, (data) => {
-    first.heard(data);
-    second.heard(data);
+  readDirectly(ours, {
+    read: (data) => {
+      first.heard(data);
+      second.heard(data);
+    },
   });
   theirs.write("x");
   await first.all;
@@ -90,7 +97,7 @@ test("the end of the connection is an event of the socket, as usual", async (con
   const { ours, theirs, close } = await pair();
   context.after(close);
   const { heard, all } = collector(3);
-  readDirectly(ours, heard);
+  readDirectly(ours, { read: heard });
   const ended = once(ours, "end");
   theirs.end("bye");
   assert.equal(String(await all), "bye");
@@ -100,8 +107,8 @@ test("the end of the connection is an event of the socket, as usual", async (con
 test("once ended, it hears nothing", async (context) => {
   const { ours, theirs, close } = await pair();
   context.after(close);
-  const end = readDirectly(ours, () => assert.fail("it was ended"));
-  end();
+  readDirectly(ours, { read: () => assert.fail("it was ended") });
+  readNoMore(ours);
   const { heard, all } = collector(1);
   ours.on("data", heard);
   theirs.write("x");

@@ -4,7 +4,7 @@
  */
 
 import type { Duplex } from "node:stream";
-import { readDirectly } from "../../direct-read.js";
+import { readDirectly, readNoMore } from "../../direct-read.js";
 import { BrokenProtocol, encodeCommand, type Reply, ReplyError, ReplyReader } from "./resp.js";
 
 export interface ChannelEvents {
@@ -55,13 +55,13 @@ export class Channel {
       } catch (error) {
         // From here on, an answer would go to the wrong command. Destroying the stream is not
         // enough, because Node may still pass on pieces that it has buffered.
-        endReading();
+        readNoMore(stream);
         stream.destroy(error instanceof Error ? error : new Error(String(error)));
         // Any other error is our own fault, so it must not pass for one of the connection.
         if (!(error instanceof BrokenProtocol)) throw error;
       }
     };
-    const endReading = readDirectly(stream, read);
+    readDirectly(stream, { read });
     stream.on("error", (error) => {
       this.#broke ??= error;
     });
