@@ -22,15 +22,21 @@ export function encodeOps(changes: Changes): string {
 
 /** Keeps the order of changes. If a cell was changed more than once, the last change wins. */
 export function decodeOps(text: string): Changes {
+  // A click: most deltas have one change.
+  if (text.length === CHANGE_CHARACTERS) return Uint32Array.of(changeAt(text, 0));
   return packChanges(eachOp(text));
 }
 
 /** Yields [offset, value] for each change, in order. */
 export function* eachOp(text: string): Iterable<[number, 0 | 1]> {
   for (let at = 0; at + CHANGE_CHARACTERS <= text.length; at += CHANGE_CHARACTERS) {
-    const change = (bits(text, at) << 12) | (bits(text, at + 1) << 6) | bits(text, at + 2);
+    const change = changeAt(text, at);
     yield [change >>> 1, change & 1 ? 1 : 0];
   }
+}
+
+function changeAt(text: string, at: number): number {
+  return (bits(text, at) << 12) | (bits(text, at + 1) << 6) | bits(text, at + 2);
 }
 
 function bits(text: string, at: number): number {

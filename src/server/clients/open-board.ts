@@ -16,8 +16,9 @@ export interface OpenBoard {
 }
 
 export function refuseOutside(board: HostedBoard, changes: WriteRequest["changes"]): void {
+  if (changes.every((change) => change[0] < board.size)) return;
   const cells = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
-  if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
+  throw new Refusal("CELL_OUT_OF_RANGE", { cells });
 }
 
 /** A number, which takes no memory of its own on the first board. */

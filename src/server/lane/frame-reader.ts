@@ -111,7 +111,8 @@ export class FrameReader {
 
   /** Passes on the frame at `at`, if it is complete. Returns its end, or the least that it can be. */
   #frame(data: Buffer, at: number, listener: FrameListener): number {
-    const [first, second] = [data[at] ?? 0, data[at + 1]];
+    const first = data[at] ?? 0;
+    const second = data[at + 1];
     if (second === undefined) return at + 2;
     const opcode = first & 0x0f;
     const isFinal = (first & FINAL) !== 0;

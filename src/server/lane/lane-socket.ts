@@ -43,7 +43,8 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
   #isAdmitted = false;
   /** Whether what is read goes no further. */
   #isDeaf = false;
-  #bytesRead = 0;
+  /** Bytes that came since the last message. */
+  #bytes = 0;
   #isClosing = false;
 
   /** `tcp` has been answered with 101. */
@@ -83,6 +84,7 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
   }
 
   read(piece: Buffer): void {
+    this.#bytes += piece.length;
     if (this.#reader.isOver) {
       // Nothing that comes now is read, but a flood must end.
       this.#charge(0);
@@ -165,9 +167,8 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
 
   /** All bytes since the last message are charged with it. Those that complete none are bounded. */
   #charge(messages: number): void {
-    const { bytesRead } = this.#tcp;
-    this.#meter.take(messages, bytesRead - this.#bytesRead);
-    this.#bytesRead = bytesRead;
+    this.#meter.take(messages, this.#bytes);
+    this.#bytes = 0;
   }
 }
 

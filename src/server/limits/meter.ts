@@ -44,10 +44,11 @@ export class Meter {
     const now = this.#clock.now();
     this.#messages.charge(messages, now);
     this.#bytes.charge(bytes, now);
-    if (!this.#isPaused && this.waitMs > 0) {
+    const waitMs = this.#isPaused ? 0 : this.#waitMs(now);
+    if (waitMs > 0) {
       this.#isPaused = true;
       this.#metered.pause?.();
-      this.#cancelRetry = this.#clock.after(this.waitMs, () => this.#retry());
+      this.#cancelRetry = this.#clock.after(waitMs, () => this.#retry());
     }
     if (this.isSpent) this.#metered.end();
   }
@@ -64,7 +65,10 @@ export class Meter {
 
   /** Milliseconds until the next message may be read; 0 if it may be read now. */
   get waitMs(): number {
-    const now = this.#clock.now();
+    return this.#waitMs(this.#clock.now());
+  }
+
+  #waitMs(now: number): number {
     return Math.max(this.#messages.waitMs(0, now), this.#bytes.waitMs(0, now));
   }
 

@@ -142,8 +142,9 @@ export class Writer {
   }
 
   #waiting(write: Write, settle: SettleWrite): Waiting {
-    this.#queuedChanges += write.changes.length;
-    return { ...write, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
+    const { session, seq, changes, owner, act } = write;
+    this.#queuedChanges += changes.length;
+    return { session, seq, changes, owner, act, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
   }
 
   #take(page: PageRef, writes: Waiting[]): void {

@@ -135,11 +135,12 @@ interface Published {
  * cell is free. Undefined if malformed.
  */
 export function readPublished(page: number, message: string): Published | undefined {
-  const [, version, fromTag, toTag, ops, claimed] = PUBLISHED.exec(message) ?? [];
-  if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
-  const claims = claimed?.split(",").map(readClaim);
+  const parts = PUBLISHED.exec(message);
+  if (!parts) return undefined;
+  const claims = parts[5]?.split(",").map(readClaim);
   if (claims?.includes(undefined)) return undefined;
-  return { delta: deltaTo(page, Number(version), fromTag, toTag, ops), claims: claims as Claim[] | undefined };
+  const delta = deltaTo(page, Number(parts[1]), parts[2] ?? "", parts[3] ?? "", parts[4] ?? "");
+  return { delta, claims: claims as Claim[] | undefined };
 }
 
 function readClaim(text: string): Claim | undefined {

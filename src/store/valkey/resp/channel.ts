@@ -105,9 +105,9 @@ export class Channel {
       return;
     }
     if (message && Array.isArray(reply)) {
-      const [kind, channel, text] = reply;
+      const kind = reply[0];
       if (kind === "message" || kind === "smessage") {
-        message(String(channel), String(text));
+        message(String(reply[1]), String(reply[2]));
         return;
       }
       if (SUBSCRIPTIONS.has(kind)) {

@@ -200,7 +200,8 @@ export class ValkeyLink {
   }
 
   #route<Result>(key: string, action: Action<Result>): Promise<Result> {
-    const slot = slotOf(key);
+    // One server alone owns every slot.
+    const slot = this.#refresh ? slotOf(key) : ALL_SLOTS.first;
     const server = this.#servers.ownerOf(slot);
     if (!server) return Promise.reject(unowned(slot));
     return action(server, false).catch((error) => this.#redirect(slot, action, error));

@@ -91,7 +91,13 @@ export function commitCall(
 }
 
 function readCommitted(reply: unknown): Committed {
-  const [version = "", tag, letters = "", checked, storeMs, frozen = "", claimed = ""] = strings(reply);
+  // By number: taking a list apart in one statement costs a click three times as much.
+  const parts = strings(reply);
+  const version = parts[0] ?? "";
+  const tag = parts[1];
+  const letters = parts[2] ?? "";
+  const frozen = parts[5] ?? "";
+  const claimed = parts[6] ?? "";
   if (tag === undefined) throw new NotIndexed(version);
   const outcomes: WriteOutcome[] = [];
   for (const letter of letters) {
@@ -100,7 +106,7 @@ function readCommitted(reply: unknown): Committed {
     outcomes.push(outcome);
   }
   const position = { version: Number(version), tag };
-  const committed = { position, outcomes, checked: Number(checked), storeMs: Number(storeMs) };
+  const committed = { position, outcomes, checked: Number(parts[3]), storeMs: Number(parts[4]) };
   const isFrozen = outcomes.includes("frozen");
   if (!isFrozen && claimed === "") return committed;
   return {
