@@ -246,6 +246,22 @@ describe("a peer of the lane", () => {
     assert.equal(Buffer.concat(bytes).subarray(-2).readUInt16BE(), MESSAGE_TOO_BIG);
   });
 
+  test("that floods is not answered any more once it is cut, because each such write would cost an error", async (t) => {
+    const { client, server, closed } = await peer(t);
+    const { write } = server;
+    let [answers, late] = [0, 0];
+    const counted = (...args: unknown[]): unknown => {
+      answers++;
+      if (server.destroyed) late++;
+      return Reflect.apply(write, server, args);
+    };
+    Reflect.set(server, "write", counted);
+    client.write(many(frame(PING)));
+    await closed;
+    assert.ok(answers > 0);
+    assert.equal(late, 0);
+  });
+
   test("that closes, and then neither reads nor ends, is cut", async (t) => {
     const { client, closed } = await peer(t);
     client.write(Buffer.concat([JOIN, frame(CLOSE)]));

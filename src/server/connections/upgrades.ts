@@ -86,11 +86,11 @@ export function refuseUpgrade(socket: TcpSocket, refusal: Refusal): void {
  * Answers an upgrade with an error and closes the connection. Nothing reads it any more, so its end
  * by the client would not be noticed.
  */
-export function answerUpgrade(socket: TcpSocket, status: number, error: object): void {
+export function answerUpgrade(socket: TcpSocket, status: number, error: object, lines: readonly string[] = []): void {
   const body = JSON.stringify({ error });
   const type = "Content-Type: application/json";
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
-  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, type, "Connection: close", length];
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, type, "Connection: close", length, ...lines];
   socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
   socket.destroySoon();
 }

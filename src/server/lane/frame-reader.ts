@@ -75,9 +75,10 @@ export class FrameReader {
 
   /** Passes on all that this piece completes. It may be changed. Throws BrokenFrame. */
   read(piece: Buffer, listener: FrameListener): void {
-    const data = this.#joined(piece);
-    if (!data) return;
+    if (this.#isOver) return;
     try {
+      const data = this.#joined(piece);
+      if (!data) return;
       for (let at = 0; at < data.length && !this.#isOver; ) {
         const end = this.#frame(data, at, listener);
         if (end > data.length) {
@@ -98,18 +99,14 @@ export class FrameReader {
     if (!kept) return piece;
     kept.pieces.push(piece);
     kept.bytes += piece.length;
-    if (kept.pieces.length > this.#limits.partsMax) throw this.#broken(CLOSED_BY.policy, "a frame in too many pieces");
+    if (kept.pieces.length > this.#limits.partsMax)
+      throw new BrokenFrame(CLOSED_BY.policy, "a frame in too many pieces");
     if (kept.bytes < kept.needed) return undefined;
     this.#kept = undefined;
     return Buffer.concat(kept.pieces, kept.bytes);
   }
 
-  #broken(code: number, rule: string): BrokenFrame {
-    this.#isOver = true;
-    return new BrokenFrame(code, rule);
-  }
-
-  /** Passes on the frame at `at`, if it is complete. Returns its end, or the least that it can be. */
+  /** Passes on the frame at `at` if it is complete. Returns its end, or the least it can be. */
   #frame(data: Buffer, at: number, listener: FrameListener): number {
     const first = data[at] ?? 0;
     const second = data[at + 1];
@@ -166,8 +163,9 @@ export class FrameReader {
   }
 
   #close(payload: Buffer, listener: FrameListener): void {
-    const code = payload.length === 0 ? CLOSED_BY.noCode : payload.length === 1 ? 0 : payload.readUInt16BE(0);
-    if (code !== CLOSED_BY.noCode && !mayBeSent(code)) throw new BrokenFrame(CLOSED_BY.protocol, "no code of a close");
+    const code = payload.length > 1 ? payload.readUInt16BE(0) : CLOSED_BY.noCode;
+    // Only an empty frame may say that there is no code.
+    if (payload.length > 0 && !mayBeSent(code)) throw new BrokenFrame(CLOSED_BY.protocol, "no code of a close");
     if (!isUtf8(payload.subarray(2))) throw new BrokenFrame(CLOSED_BY.text, "a reason is not UTF-8");
     this.#isOver = true;
     listener.closing(code);

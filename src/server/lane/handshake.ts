@@ -6,6 +6,8 @@ import type { IncomingMessage } from "node:http";
 /** Both are fixed by the RFC. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const VERSION = "13";
+/** Tells a client of another version, with the refusal, which one is spoken here. */
+export const VERSION_LINE = `Sec-WebSocket-Version: ${VERSION}`;
 /** 16 bytes in base64. */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
@@ -18,8 +20,9 @@ export function acceptHandshake(
   subprotocol: string,
   lines: readonly string[],
 ): string | undefined {
+  if (method !== "GET" || headers.upgrade?.toLowerCase() !== "websocket") return undefined;
   const key = headers["sec-websocket-key"];
-  if (method !== "GET" || headers["sec-websocket-version"] !== VERSION || !key || !KEY.test(key)) return undefined;
+  if (headers["sec-websocket-version"] !== VERSION || !key || !KEY.test(key)) return undefined;
   const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
   const all = [
     "HTTP/1.1 101 Switching Protocols",

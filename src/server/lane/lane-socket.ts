@@ -59,7 +59,7 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
   start(head: Buffer): void {
     const tcp = this.#tcp;
     tcp[LANE] = this;
-    tcp.on("end", endToo);
+    tcp.on("end", tellEnded);
     tcp.on("close", tellClosed);
     if (head.length > 0) this.read(head);
     takeOver(tcp, this);
@@ -106,16 +106,28 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
     this.#tcp.end();
   }
 
+  /** The client sends nothing more. It may still read what waits. */
+  ended(): void {
+    if (!this.#isClosing) this.#startClosing();
+    this.#tcp.end();
+  }
+
   #close(payload: Uint8Array): void {
     if (this.#isClosing) return;
     this.#tcp.write(webSocketFrame(CLOSE, payload));
+    this.#startClosing();
+  }
+
+  /** A write from now on could be one after the end, which would drop all that waits. */
+  #startClosing(): void {
     this.#isClosing = true;
     setTimeout(() => this.cut(), CLOSING_MS_MAX).unref();
   }
 
   cut(): void {
-    // The rest of a piece is still read.
+    // The rest of a piece is still read, but not answered: each such write would make an error.
     this.#isDeaf = true;
+    this.#isClosing = true;
     this.#tcp.destroy();
   }
 
@@ -176,9 +188,8 @@ function codeBytes(code: number): Uint8Array {
   return Uint8Array.of(code >>> 8, code & 255);
 }
 
-/** The client sends nothing more. */
-function endToo(this: TcpSocket): void {
-  this.end();
+function tellEnded(this: LaneTcp): void {
+  this[LANE]?.ended();
 }
 
 function tellClosed(this: LaneTcp): void {

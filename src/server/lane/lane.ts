@@ -18,7 +18,7 @@ import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import { BeatRounds, TICKS_MAX } from "./beat-rounds.js";
-import { acceptHandshake } from "./handshake.js";
+import { acceptHandshake, VERSION_LINE } from "./handshake.js";
 import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
 import { type LaneDoor, LaneSocket } from "./lane-socket.js";
 import { noticeMessage } from "./message.js";
@@ -107,7 +107,10 @@ export class Lane {
       // A middleware's own error is no business of the client.
       if (error) return this.#refuse(response, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
       const answer = acceptHandshake(request, LANE_SUBPROTOCOL, response.headerLines());
-      if (!answer) return this.#refuse(response, new Refusal("BAD_REQUEST"), request.method === "GET" ? 400 : 405);
+      if (!answer) {
+        const status = request.method === "GET" ? 400 : 405;
+        return this.#refuse(response, new Refusal("BAD_REQUEST"), status, [VERSION_LINE]);
+      }
       if (this.#isClosed) return this.#refuse(response, new Refusal("GOING_AWAY"));
       response.answered();
       // The client may have gone already.
@@ -119,9 +122,14 @@ export class Lane {
     });
   }
 
-  #refuse(response: UpgradeResponse, refusal: Refusal, status = ANSWERS[refusal.code].http): void {
+  #refuse(
+    { socket }: UpgradeResponse,
+    refusal: Refusal,
+    status = ANSWERS[refusal.code].http,
+    lines?: readonly string[],
+  ): void {
     this.#instance.metrics.refused(refusal.code);
-    answerUpgrade(response.socket, status, refusal.toBody());
+    answerUpgrade(socket, status, refusal.toBody(), lines);
   }
 
   #serve(tcp: TcpSocket, request: IncomingMessage, head: Buffer): void {

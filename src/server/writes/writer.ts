@@ -194,7 +194,7 @@ export class Writer {
     else run();
   }
 
-  /** Commits a batch, if necessary in several attempts. Calls `done` when all have been answered. */
+  /** Commits a batch, if necessary in several attempts. Calls `done` when all are answered. */
   #commit(batch: InFlight, done: () => void): void {
     const { page, waiting } = batch;
     const startMs = this.#clock.now();
