@@ -67,10 +67,6 @@ export class UpgradeResponse extends EventEmitter {
     this.socket.destroy();
   }
 
-  refuse(refusal: Refusal): void {
-    refuseUpgrade(this.socket, refusal);
-  }
-
   headerLines(): string[] {
     return Array.from(this.#headers, ([name, value]) =>
       (Array.isArray(value) ? value : [value]).map((one) => `${name}: ${String(one)}`),
