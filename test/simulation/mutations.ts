@@ -54,13 +54,13 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "all attempts at a batch have one tag",
     file: "src/server/writes/writer.ts",
     search: "{ tag: newTag(), writes: waiting }",
-    replacement: "{ tag: ((writes as unknown as { tag?: string }).tag ??= newTag()), writes: waiting }",
+    replacement: "{ tag: ((batch as unknown as { tag?: string }).tag ??= newTag()), writes: waiting }",
   },
   {
     name: "a write that may have happened is told as refused",
     file: "src/server/writes/writer.ts",
-    search: 'if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";',
-    replacement: "",
+    search: "const code = error.sent ? outcome : batch.code;",
+    replacement: "const code = batch.code;",
   },
   {
     name: "deltas are not buffered while the follower asks",

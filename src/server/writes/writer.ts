@@ -22,6 +22,7 @@ import { isIn, type OffsetRange } from "../../store/frozen.js";
 import {
   BATCH_CHANGES_MAX,
   BATCH_WRITES_MAX,
+  type Batch,
   type Committed,
   type Store,
   StoreAway,
@@ -198,13 +199,22 @@ export class Writer {
   #commit(batch: InFlight, done: () => void): void {
     const { page, waiting } = batch;
     const startMs = this.#clock.now();
-    this.#store.commit(page, { tag: newTag(), writes: waiting }).then(
+    this.#attempt(page, { tag: newTag(), writes: waiting }).then(
       (committed) => {
         this.#committed(page, waiting, committed, startMs);
         done();
       },
       (error: unknown) => this.#failed(batch, error, done),
     );
+  }
+
+  /** A store that throws is one that rejects: no queue must stand still for it. */
+  #attempt(page: PageRef, batch: Batch): Promise<Committed> {
+    try {
+      return this.#store.commit(page, batch);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #committed(page: PageRef, waiting: readonly Waiting[], committed: Committed, startMs: number): void {
