@@ -6,6 +6,7 @@
  * A server has many sockets, so nothing here is a function made for one of them.
  */
 
+import { Socket } from "node:net";
 import { type Duplex, Readable } from "node:stream";
 
 export interface PieceReader {
@@ -20,12 +21,13 @@ interface DirectlyRead extends Duplex {
 
 /**
  * Passes on each piece that a socket reads, as to a listener of `data`. While the socket is paused,
- * or while pieces from a pause wait, its stream is used as usual.
+ * or while pieces from a pause wait, its stream is used as usual. So is any other stream, which may
+ * wait to be asked for each piece.
  */
 export function readDirectly(socket: Duplex, reader: PieceReader): void {
   const read: DirectlyRead = socket;
   read[READER] = reader;
-  read.push = push;
+  if (socket instanceof Socket) read.push = push;
   read.on("data", passOn);
 }
 

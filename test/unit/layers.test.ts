@@ -143,13 +143,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     files: ["client/links/socketio-link.ts", "judge/adapters/teaching.ts", "cli/lab/naive-browser.ts"],
   },
   ws: {
-    files: [
-      "server/lane/lane.ts",
-      "server/lane/lane-socket.ts",
-      "server/relays/relay-door.ts",
-      "store/upstream/upstream-link.ts",
-      "client/links/web-socket-class.ts",
-    ],
+    files: ["server/relays/relay-door.ts", "store/upstream/upstream-link.ts", "client/links/web-socket-class.ts"],
   },
   ioredis: { files: ["store/valkey/server/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/routing/slot-map.ts"] },

@@ -1,5 +1,5 @@
 /*
- * The timer with which Node's HTTP server ends inactive connections. `ws` stops it, because a
+ * The timer with which Node's HTTP server ends inactive connections. It is stopped, because a
  * WebSocket may be idle for long. Node keeps the stopped timer and tries to restart it at each read
  * and write, so this lets go of it.
  */

@@ -4,8 +4,6 @@ import type { Socket as TcpSocket } from "node:net";
 import { type PieceReader, readDirectly } from "../../store/direct-read.js";
 import { forgetInactivity } from "./inactivity.js";
 
-export type { PieceReader };
-
 /** From now on `reader` gets all that comes, and the connection may be idle for long. */
 export function takeOver(tcp: TcpSocket, reader: PieceReader): void {
   tcp.setTimeout(0);

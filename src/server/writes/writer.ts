@@ -68,7 +68,7 @@ interface Waiting extends Write {
 }
 
 /** The writes that wait for one page. */
-interface Line {
+interface PageQueue {
   readonly page: PageRef;
   readonly name: string;
   readonly queue: Waiting[];
@@ -166,8 +166,8 @@ export class Writer {
   }
 
   /** Sends the next batch of a page, now or when its pace allows. */
-  #next(line: Line): void {
-    const { page, name, queue } = line;
+  #next(of: PageQueue): void {
+    const { page, name, queue } = of;
     if (queue.length === 0) {
       this.#queues.delete(name);
       if (this.#queues.size === 0) for (const done of this.#drained.splice(0)) done();
@@ -176,17 +176,18 @@ export class Writer {
     // Full batches need not gather more.
     const isFull = batchLength(queue) < queue.length;
     const waitMs = this.#isClosed || isFull ? 0 : this.#pace.waitMs(page, this.#clock.now());
-    this.#after(waitMs, () => this.#send(line));
+    this.#after(waitMs, () => this.#send(of));
   }
 
-  #send(line: Line): void {
-    const batch = line.queue.splice(0, batchLength(line.queue));
+  #send(of: PageQueue): void {
+    const { page, queue } = of;
+    const batch = queue.splice(0, batchLength(queue));
     const beganMs = this.#clock.now();
     this.#pace.started(batch.length, beganMs);
-    this.#commit({ page: line.page, waiting: batch, attempt: 0, code: "STORE_AWAY" }, () => {
-      // Waits even if the queue is empty, so that writes arriving meanwhile gather.
+    this.#commit({ page, waiting: batch, attempt: 0, code: "STORE_AWAY" }, () => {
+      // Even if the queue is empty, so that writes arriving meanwhile gather.
       const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
-      this.#after(restMs, () => this.#next(line));
+      this.#after(restMs, () => this.#next(of));
     });
   }
 
@@ -249,13 +250,10 @@ export class Writer {
     const outcome = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
     const code = error.sent ? outcome : batch.code;
     const waiting = this.#giveUpLate(batch.waiting, code, error);
-    if (waiting.length === 0) {
-      done();
-      return;
-    }
     const again = { ...batch, waiting, code, attempt: batch.attempt + 1 };
     const pauseMs = backOffMs(this.#clock, batch.attempt, RETRY_MS_FIRST, RETRY_MS_MAX);
-    this.#after(pauseMs, () => this.#commit(again, done));
+    if (waiting.length === 0) done();
+    else this.#after(pauseMs, () => this.#commit(again, done));
   }
 
   /** A failure to answer one client leaves the answers of the others as they are. */

@@ -203,30 +203,27 @@ export class ValkeyLink {
     // One server alone owns every slot.
     const slot = this.#refresh ? slotOf(key) : ALL_SLOTS.first;
     const server = this.#servers.ownerOf(slot);
-    if (!server) return Promise.reject(unowned(slot));
+    if (!server) {
+      return Promise.reject(new StoreAway(`no server of the cluster is known to own slot ${slot}`, { sent: false }));
+    }
     return action(server, false).catch((error) => this.#redirect(slot, action, error));
   }
 
-  /** Follows a redirection, if that is why the first attempt failed. */
+  /** Follows redirections, if that is why the first attempt failed. */
   async #redirect<Result>(slot: number, action: Action<Result>, failure: unknown): Promise<Result> {
     let error = failure;
-    for (let redirections = 0; redirections < REDIRECTIONS_MAX; redirections++) {
+    for (let redirections = 0; ; redirections++) {
       if (error instanceof StoreAway) this.#refresh?.hint();
       if (!(error instanceof Redirected) || !this.#refresh) throw error;
       const server = this.#refresh.follow(error);
-      if (!server) throw unowned(slot);
+      if (redirections === REDIRECTIONS_MAX) throw new StoreAway(`slot ${slot} is moving`, { sent: false });
       try {
         return await action(server, error.isAsk);
       } catch (next) {
         error = next;
       }
     }
-    throw error instanceof Redirected ? new StoreAway(`slot ${slot} is moving`, { sent: false }) : error;
   }
-}
-
-function unowned(slot: number): StoreAway {
-  return new StoreAway(`no server of the cluster is known to own slot ${slot}`, { sent: false });
 }
 
 function seedsOf(address: ValkeyAddress): readonly Endpoint[] {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "../../roll.js";
-import type { Form } from "../resp/channel.js";
+import type { Form } from "../resp/command-queue.js";
 import type { Names } from "./keys.js";
 
 interface Script {

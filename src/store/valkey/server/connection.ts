@@ -1,8 +1,7 @@
 /*
  * One connection to one server. This is the only file that imports the Valkey client, which finds
- * the server, connects, logs in and reconnects. Once a connection is ready, commands and replies go
- * through a channel of our own (channel.ts). The client's many layers would cost more than all else
- * on the path of a click.
+ * the server, connects, logs in and reconnects. Then commands and replies go through a queue of our
+ * own (command-queue.ts), because the client's many layers took a fifth of an instance's CPU.
  *
  * Nothing is resent: a command on a broken connection fails with StoreAway, and the caller decides.
  * Nothing is subscribed again after a reconnect, because that would hide errors. Redirections of a
@@ -14,7 +13,7 @@ import { type Cancel, realClock, within } from "../../../protocol/clock.js";
 import { StoreAway } from "../../store.js";
 import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "../address/client-options.js";
 import type { Endpoint, ValkeyAddress } from "../address/url.js";
-import { Channel, type Form, type SettleCommand } from "../resp/channel.js";
+import { CommandQueue, type Form, NotSent, type SettleCommand } from "../resp/command-queue.js";
 import type { ScriptCall } from "../scripts/scripts.js";
 import { errorCode, meaningOf } from "../trouble/replies.js";
 import { Silent } from "../trouble/trouble.js";
@@ -46,7 +45,7 @@ export class ValkeyConnection {
   readonly #events: ConnectionEvents;
   readonly #database: number;
   /** Set while the connection is logged in and in the right database. */
-  #channel: Channel | undefined;
+  #queue: CommandQueue | undefined;
   #lastError: unknown;
   /** Callers waiting for the outcome of the attempt to connect. */
   readonly #waiting = new Set<(error?: unknown) => void>();
@@ -74,8 +73,8 @@ export class ValkeyConnection {
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
       // Not every close comes with an error.
-      if (!this.#channel && this.#lastError === undefined) this.#fail(new Error("closed before the server answered"));
-      this.#channel = undefined;
+      if (!this.#queue && this.#lastError === undefined) this.#fail(new Error("closed before the server answered"));
+      this.#queue = undefined;
       this.wake();
       events.down?.();
       this.#settle(this.#lastError ?? new Error("closed by the server"));
@@ -99,12 +98,12 @@ export class ValkeyConnection {
   }
 
   get isUp(): boolean {
-    return this.#channel !== undefined;
+    return this.#queue !== undefined;
   }
 
   /** Resolves when the connection is up. Rejects at the first failure, or after a timeout. */
   firstUp(): Promise<void> {
-    if (this.#channel) return Promise.resolve();
+    if (this.#queue) return Promise.resolve();
     return new Promise((done, fail) => {
       const settled = (error?: unknown) => {
         cancel();
@@ -152,8 +151,8 @@ export class ValkeyConnection {
   /** On a cluster, all channels must be in one slot. */
   subscribe(channels: readonly string[]): Promise<void> {
     return new Promise((done, fail) => {
-      const channel = this.#open(fail);
-      channel?.change(this.#isSharded ? "SSUBSCRIBE" : "SUBSCRIBE", channels, (error) => {
+      const queue = this.#open(fail);
+      queue?.change(this.#isSharded ? "SSUBSCRIBE" : "SUBSCRIBE", channels, (error) => {
         if (error === undefined) done();
         else fail(this.#meaningOf(error));
       });
@@ -162,17 +161,17 @@ export class ValkeyConnection {
 
   /** Ignores failures, because a connection that is down has no subscriptions. */
   unsubscribe(channel: string): void {
-    this.#channel?.change(this.#isSharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", [channel], () => undefined);
+    this.#queue?.change(this.#isSharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", [channel], () => undefined);
   }
 
   /** Pings the server, and replaces the connection if there is no answer. */
   async beat(): Promise<void> {
     this.unstick();
-    const channel = this.#channel;
-    if (!channel || this.#isBeating) return;
+    const queue = this.#queue;
+    if (!queue || this.#isBeating) return;
     this.wake();
     this.#isBeating = true;
-    const answered = new Promise((done) => channel.send(["PING"], "text", done));
+    const answered = new Promise((done) => queue.send(["PING"], "text", done));
     await within(realClock, ANSWER_MS_MAX, answered, () => new Silent(ANSWER_MS_MAX)).catch(() => {
       this.#events.silent(ANSWER_MS_MAX);
       this.restart();
@@ -185,7 +184,7 @@ export class ValkeyConnection {
    * while an answer is pending or traffic is heavy.
    */
   doze(ms: number): void {
-    if (this.#channel?.isIdle) this.#doze.begin(this.#redis.stream, ms);
+    if (this.#queue?.isIdle) this.#doze.begin(this.#redis.stream, ms);
   }
 
   wake(): void {
@@ -194,7 +193,7 @@ export class ValkeyConnection {
 
   /** Ends a stuck attempt to connect: the kernel of a hanging server still accepts connections. */
   unstick(): void {
-    const isAccepted = !this.#channel && ["connect", "ready"].includes(this.#redis.status);
+    const isAccepted = !this.#queue && ["connect", "ready"].includes(this.#redis.status);
     if (!isAccepted || performance.now() - this.#acceptedMs <= ANSWER_MS_MAX) return;
     this.#fail(new Silent(ANSWER_MS_MAX));
     this.#redis.disconnect(true);
@@ -202,7 +201,7 @@ export class ValkeyConnection {
 
   /** Replaces the connection, unless it is being replaced already. */
   restart(): void {
-    if (this.#channel && !this.#closed) this.#redis.disconnect(true);
+    if (this.#queue && !this.#closed) this.#redis.disconnect(true);
   }
 
   close(): void {
@@ -231,7 +230,7 @@ export class ValkeyConnection {
         return this.#redis.disconnect(true);
       }
     }
-    this.#channel = this.#takeOver();
+    this.#queue = this.#takeOver();
     this.#lastError = undefined;
     this.#attempts = 0;
     this.#settle();
@@ -248,11 +247,11 @@ export class ValkeyConnection {
   }
 
   /** From here on, the client only watches over the connection. */
-  #takeOver(): Channel {
+  #takeOver(): CommandQueue {
     const { stream } = this.#redis;
     stream.removeAllListeners("data");
     const { message, channelsMoved } = this.#events;
-    return new Channel(stream, {
+    return new CommandQueue(stream, {
       ...(message && {
         message: (channel, text) => {
           this.#doze.heard(text.length);
@@ -277,21 +276,22 @@ export class ValkeyConnection {
   }
 
   #send(command: readonly (string | Buffer)[], form: Form, isAsking: boolean, settle: SettleCommand): void {
-    const channel = this.#open((error) => settle(error, null));
-    if (!channel) return;
+    const queue = this.#open((error) => settle(error, null));
+    if (!queue) return;
     // ASKING applies to the next command on this connection only.
-    if (isAsking) channel.send(["ASKING"], "text", () => undefined);
-    channel.send(command, form, (error, reply) => settle(error === undefined ? error : this.#meaningOf(error), reply));
+    if (isAsking) queue.send(["ASKING"], "text", () => undefined);
+    queue.send(command, form, (error, reply) => settle(error === undefined ? error : this.#meaningOf(error), reply));
   }
 
-  /** The channel, awake; undefined, after a call of `fail`, if there is none. */
-  #open(fail: (error: StoreAway) => void): Channel | undefined {
-    if (this.#channel) this.wake();
+  /** The queue, awake; undefined, after a call of `fail`, if there is none. */
+  #open(fail: (error: StoreAway) => void): CommandQueue | undefined {
+    if (this.#queue) this.wake();
     else fail(new StoreAway("Valkey is not connected", { sent: false }));
-    return this.#channel;
+    return this.#queue;
   }
 
   #meaningOf(error: unknown): unknown {
+    if (error instanceof NotSent) return new StoreAway(error.message, { sent: false });
     const meaning = meaningOf(error, this.#endpoint);
     if (meaning instanceof StoreAway) this.#events.failed(error);
     return meaning;

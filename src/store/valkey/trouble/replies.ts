@@ -40,9 +40,8 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * The error reply that the client could assign to no request. The server sends one before it closes
- * a connection that it has no room for. A stray MOVED comes if SUNSUBSCRIBE crosses with the
- * server's notice that a slot has moved: the client takes the notice for the answer.
+ * The error reply that the client could assign to no request, before the connection is ready. The
+ * server sends one before it closes a connection that it has no room for.
  */
 export function strayReply(error: Error): string | undefined {
   return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Channel, type ChannelEvents } from "../../../../../src/store/valkey/resp/channel.js";
+import { type CommandEvents, CommandQueue, NotSent } from "../../../../../src/store/valkey/resp/command-queue.js";
 import { BrokenProtocol, ReplyError } from "../../../../../src/store/valkey/resp/resp.js";
 import { settle } from "../../../../support/virtual-clock.js";
 
 const CLOSED = new Error("the connection was closed");
 
-function open(events: (log: unknown[][]) => Partial<ChannelEvents>) {
+function open(events: (log: unknown[][]) => Partial<CommandEvents>) {
   const written: Buffer[] = [];
   const stream = new Duplex({
     read: () => undefined,
@@ -19,18 +19,18 @@ function open(events: (log: unknown[][]) => Partial<ChannelEvents>) {
       done();
     },
   });
-  /** Everything that the channel passed on, in order. */
+  /** Everything that the queue passed on, in order. */
   const log: unknown[][] = [];
-  const channel = new Channel(stream, { stray: (error) => log.push(["stray", error]), ...events(log) });
+  const queue = new CommandQueue(stream, { stray: (error) => log.push(["stray", error]), ...events(log) });
   return {
     stream,
     log,
-    channel,
+    queue,
     written: () => String(Buffer.concat(written)),
     /** Settles a command into the log, under a name: with the reply, and with the error if it failed. */
     as: (name: string) => (error: unknown, reply: unknown) =>
       log.push(error === undefined ? [name, reply] : [name, reply, error]),
-    /** Lets the server send each piece, and waits until the channel has read them. */
+    /** Lets the server send each piece, and waits until the queue has read them. */
     receive: async (...pieces: (string | Buffer)[]) => {
       for (const piece of pieces) stream.push(piece);
       await settle();
@@ -60,38 +60,38 @@ function list(...elements: (string | number)[]): string {
 
 describe("a channel", () => {
   test("writes commands in their order, text and bytes", async () => {
-    const { channel, written, as } = openCommands();
-    channel.send(["GET", "é"], "text", as("a"));
-    channel.send(["SET", "k", Buffer.from([0xff])], "text", as("b"));
-    channel.change("SUBSCRIBE", ["c", "d"], as("c"));
+    const { queue, written, as } = openCommands();
+    queue.send(["GET", "é"], "text", as("a"));
+    queue.send(["SET", "k", Buffer.from([0xff])], "text", as("b"));
+    queue.change("SUBSCRIBE", ["c", "d"], as("c"));
     const commands = ["*2\r\n$3\r\nGET\r\n$2\r\né\r\n", "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n\ufffd\r\n"];
     assert.equal(written(), `${commands.join("")}${list("SUBSCRIBE", "c", "d")}`);
   });
 
   test("settles commands with the answers in their order, each in the form that it wants", async () => {
-    const { channel, log, as, receive } = openCommands();
-    assert.equal(channel.isIdle, true);
-    channel.send(["GET", "a"], "text", as("a"));
-    channel.send(["GET", "b"], "bytes", as("b"));
-    channel.send(["GET", "c"], "text", as("c"));
+    const { queue, log, as, receive } = openCommands();
+    assert.equal(queue.isIdle, true);
+    queue.send(["GET", "a"], "text", as("a"));
+    queue.send(["GET", "b"], "bytes", as("b"));
+    queue.send(["GET", "c"], "text", as("c"));
     await receive("+one\r\n$3\r\ntwo\r\n$5\r\nth");
     assert.deepEqual(log, [
       ["a", "one"],
       ["b", Buffer.from("two")],
     ]);
-    assert.equal(channel.isIdle, false);
+    assert.equal(queue.isIdle, false);
     await receive("ree\r\n");
     assert.deepEqual(log.at(-1), ["c", "three"]);
-    assert.equal(channel.isIdle, true);
-    channel.send(["GET", "d"], "text", as("d"));
+    assert.equal(queue.isIdle, true);
+    queue.send(["GET", "d"], "text", as("d"));
     await receive("$-1\r\n");
     assert.deepEqual(log.at(-1), ["d", null]);
   });
 
   test("settles a command with the server's error, and the next with its own answer", async () => {
-    const { channel, log, as, receive } = openCommands();
-    channel.send(["GET"], "text", as("a"));
-    channel.send(["PING"], "text", as("b"));
+    const { queue, log, as, receive } = openCommands();
+    queue.send(["GET"], "text", as("a"));
+    queue.send(["PING"], "text", as("b"));
     await receive("-ERR wrong number\r\n+PONG\r\n");
     assert.deepEqual(log, [
       ["a", null, new ReplyError("ERR wrong number")],
@@ -100,9 +100,9 @@ describe("a channel", () => {
   });
 
   test("sends a command from the answer to another, behind those that are pending", async () => {
-    const { channel, log, as, receive, written } = openCommands();
-    channel.send(["A"], "text", () => channel.send(["C"], "text", as("c")));
-    channel.send(["B"], "text", as("b"));
+    const { queue, log, as, receive, written } = openCommands();
+    queue.send(["A"], "text", () => queue.send(["C"], "text", as("c")));
+    queue.send(["B"], "text", as("b"));
     await receive(":1\r\n:2\r\n:3\r\n");
     assert.equal(written(), [list("A"), list("B"), list("C")].join(""));
     assert.deepEqual(log, [
@@ -116,82 +116,92 @@ describe("a channel", () => {
     ["with an error", new Error("reset")],
   ] as const) {
     test(`settles all pending commands when the stream closes ${how}, and those that follow`, async () => {
-      const { channel, log, as, close, receive, written } = openCommands();
-      channel.send(["A"], "text", (error) => {
+      const { queue, log, as, close, receive, written } = openCommands();
+      queue.send(["A"], "text", (error) => {
         as("a")(error, null);
-        channel.send(["B"], "text", as("b"));
+        queue.send(["B"], "text", as("b"));
       });
-      channel.change("SUBSCRIBE", ["c", "d"], as("c"));
+      queue.change("SUBSCRIBE", ["c", "d"], as("c"));
       await receive("$9\r\nhalf");
       const before = written();
       await close(error);
-      const refused = error ?? new Error("the connection is closed");
+      const refused = new NotSent("the connection is closed");
       assert.deepEqual(log, [
         ["a", null, error ?? CLOSED],
         ["b", null, refused],
         ["c", null, error ?? CLOSED],
       ]);
-      assert.equal(channel.isIdle, true);
-      channel.send(["E"], "text", as("e"));
+      assert.equal(queue.isIdle, true);
+      queue.send(["E"], "text", as("e"));
       assert.deepEqual(log.at(-1), ["e", null, refused]);
-      assert.equal(channel.isIdle, true);
+      assert.equal(queue.isIdle, true);
       assert.equal(written(), before);
     });
   }
 
   test("refuses commands once our end of the stream has ended, and still settles those before", async () => {
-    const { channel, stream, log, as, receive } = openCommands();
-    channel.send(["A"], "text", as("a"));
+    const { queue, stream, log, as, receive } = openCommands();
+    queue.send(["A"], "text", as("a"));
     stream.end();
-    channel.send(["B"], "text", as("b"));
+    queue.send(["B"], "text", as("b"));
     await receive("+OK\r\n");
     assert.deepEqual(log, [
-      ["b", null, new Error("the connection is closed")],
+      ["b", null, new NotSent("the connection is closed")],
       ["a", "OK"],
     ]);
   });
 
   test("reports an error that answers no command, and keeps the stream", async () => {
-    const { channel, log, as, receive, stream } = openCommands();
+    const { queue, log, as, receive, stream } = openCommands();
     await receive("-ERR max number of clients reached\r\n");
     assert.deepEqual(log, [["stray", new ReplyError("ERR max number of clients reached")]]);
     assert.equal(stream.destroyed, false);
-    channel.send(["PING"], "text", as("ping"));
+    queue.send(["PING"], "text", as("ping"));
     await receive("+PONG\r\n");
     assert.deepEqual(log.at(-1), ["ping", "PONG"]);
   });
 
   test("destroys the stream at bytes that are not RESP2, and settles what is pending with that error", async () => {
-    const { channel, log, as, receive, stream } = openCommands();
-    channel.send(["A"], "text", as("a"));
-    channel.send(["B"], "text", as("b"));
+    const { queue, log, as, receive, stream } = openCommands();
+    queue.send(["A"], "text", as("a"));
+    queue.send(["B"], "text", as("b"));
     // Both pieces wait in the stream's buffer.
     await receive("+OK\r\nHTTP/1.1 400 Bad Request\r\n+OK\r\n", "+OK\r\n");
     assert.ok(stream.destroyed && stream.errored instanceof BrokenProtocol);
-    channel.send(["C"], "text", as("c"));
+    queue.send(["C"], "text", as("c"));
     assert.deepEqual(log, [
       ["a", "OK"],
       ["b", null, stream.errored],
-      ["c", null, stream.errored],
+      ["c", null, new NotSent("the connection is closed")],
     ]);
   });
 
+  test("a command that cannot be encoded leaves no place for another's answer", async () => {
+    const { queue, log, as, receive } = openCommands();
+    const broken = ["GET", undefined as unknown as string];
+    assert.throws(() => queue.send(broken, "text", as("broken")), TypeError);
+    queue.send(["PING"], "text", as("ping"));
+    await receive("+PONG\r\n");
+    assert.deepEqual(log, [["ping", "PONG"]]);
+    assert.equal(queue.isIdle, true);
+  });
+
   test("destroys the stream at an answer to no command", async () => {
-    const { channel, log, as, receive, stream } = openCommands();
-    channel.send(["A"], "text", as("a"));
+    const { queue, log, as, receive, stream } = openCommands();
+    queue.send(["A"], "text", as("a"));
     await receive("+OK\r\n+OK\r\n-ERR later\r\n", "-ERR later\r\n");
     assert.ok(stream.destroyed && stream.errored instanceof BrokenProtocol);
     assert.deepEqual(log, [["a", "OK"]]);
   });
 
   test("lets an error of a caller surface, and passes no answer on to another command after it", async () => {
-    const { channel, log, as, stream } = openCommands();
+    const { queue, log, as, stream } = openCommands();
     const fault = new TypeError("a fault of ours");
-    channel.send(["A"], "text", () => {
+    queue.send(["A"], "text", () => {
       throw fault;
     });
-    channel.send(["B"], "text", as("b"));
-    channel.send(["C"], "text", as("c"));
+    queue.send(["B"], "text", as("b"));
+    queue.send(["C"], "text", as("c"));
     assert.throws(() => stream.emit("data", Buffer.from("+a\r\n+b\r\n")), fault);
     stream.emit("data", Buffer.from("+b\r\n"));
     await settle();
@@ -203,9 +213,9 @@ describe("a channel", () => {
   });
 
   test("takes a list that looks like a message as an answer if nobody listens to messages", async () => {
-    const { channel, log, as, receive } = openCommands();
+    const { queue, log, as, receive } = openCommands();
     for (const kind of ["message", "sunsubscribe"]) {
-      channel.send(["LRANGE", "k", "0", "-1"], "text", as("range"));
+      queue.send(["LRANGE", "k", "0", "-1"], "text", as("range"));
       await receive(list(kind, "a", "b"));
       assert.deepEqual(log.at(-1), ["range", [kind, "a", "b"]]);
     }
@@ -214,9 +224,9 @@ describe("a channel", () => {
 
 describe("a channel that subscribes", () => {
   test("passes messages on between answers, as text", async () => {
-    const { channel, log, as, receive } = openSubscriber();
+    const { queue, log, as, receive } = openSubscriber();
     await receive(list("message", "a", "é"));
-    channel.send(["PING"], "bytes", as("ping"));
+    queue.send(["PING"], "bytes", as("ping"));
     await receive(list("smessage", "b", ""), list("pong", ""), list("message", "c", "2"));
     assert.deepEqual(log, [
       ["message", "a", "é"],
@@ -228,24 +238,24 @@ describe("a channel that subscribes", () => {
 
   for (const name of ["SUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "SUNSUBSCRIBE"]) {
     test(`settles ${name} with the answer for its last channel`, async () => {
-      const { channel, log, as, receive } = openSubscriber();
+      const { queue, log, as, receive } = openSubscriber();
       const kind = name.toLowerCase();
-      channel.change(name, ["a", "b", "c"], as("first"));
-      channel.change(name, ["d"], as("second"));
+      queue.change(name, ["a", "b", "c"], as("first"));
+      queue.change(name, ["d"], as("second"));
       await receive(list(kind, "a", 1), list("message", "a", "1"), list(kind, "b", 2));
       assert.deepEqual(log, [["message", "a", "1"]]);
       await receive(list(kind, "c", 3));
       assert.deepEqual(log.slice(1), [["first", [kind, "c", 3]]]);
       await receive(list(kind, "d", 4));
       assert.deepEqual(log.slice(2), [["second", [kind, "d", 4]]]);
-      assert.equal(channel.isIdle, true);
+      assert.equal(queue.isIdle, true);
     });
   }
 
   test("settles a subscription to many channels with one error", async () => {
-    const { channel, log, as, receive } = openSubscriber();
-    channel.change("SSUBSCRIBE", ["a", "b", "c"], as("first"));
-    channel.send(["PING"], "text", as("ping"));
+    const { queue, log, as, receive } = openSubscriber();
+    queue.change("SSUBSCRIBE", ["a", "b", "c"], as("first"));
+    queue.send(["PING"], "text", as("ping"));
     await receive("-MOVED 1 127.0.0.1:7001\r\n", list("pong", ""));
     assert.deepEqual(log, [
       ["first", null, new ReplyError("MOVED 1 127.0.0.1:7001")],
@@ -253,15 +263,24 @@ describe("a channel that subscribes", () => {
     ]);
   });
 
+  test("takes no answer for one channel as the answer for another", async () => {
+    const { queue, log, as, receive } = openSubscriber();
+    queue.change("SSUBSCRIBE", ["b"], as("b"));
+    await receive(list("ssubscribe", "a", 1));
+    assert.deepEqual(log, [["moved"]]);
+    await receive(list("ssubscribe", "b", 2));
+    assert.deepEqual(log.slice(1), [["b", ["ssubscribe", "b", 2]]]);
+  });
+
   test("reports a subscription that the server ended, which answers no pending command", async () => {
-    const { channel, log, as, receive } = openSubscriber();
+    const { queue, log, as, receive } = openSubscriber();
     const notice = list("sunsubscribe", "a", 0);
     await receive(notice);
     assert.deepEqual(log.splice(0), [["moved"]]);
-    channel.send(["PING"], "text", as("ping"));
+    queue.send(["PING"], "text", as("ping"));
     await receive(notice, list("pong", ""));
     assert.deepEqual(log.splice(0), [["moved"], ["ping", ["pong", ""]]]);
-    channel.change("SSUBSCRIBE", ["b", "c"], as("subscribe"));
+    queue.change("SSUBSCRIBE", ["b", "c"], as("subscribe"));
     await receive(list("ssubscribe", "b", 1), notice, list("ssubscribe", "c", 2));
     assert.deepEqual(log.splice(0), [["moved"], ["subscribe", ["ssubscribe", "c", 2]]]);
   });
@@ -291,7 +310,7 @@ describe("a channel that subscribes", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), sizes, async (steps, sizes) => {
-        const { channel, log, as, receive } = openSubscriber();
+        const { queue, log, as, receive } = openSubscriber();
         const expected: unknown[][] = [];
         let sent = "";
         const interject = (one: { kind: "message"; text: string } | { kind: "notice" }) => {
@@ -301,16 +320,16 @@ describe("a channel that subscribes", () => {
         for (const [index, one] of steps.entries()) {
           const name = `command ${index}`;
           if (one.kind === "answer") {
-            channel.send(["GET"], "text", as(name));
+            queue.send(["GET"], "text", as(name));
             sent += list(`an ${one.text}`);
             expected.push([name, [`an ${one.text}`]]);
           } else if (one.kind === "error") {
-            channel.send(["GET"], "text", as(name));
+            queue.send(["GET"], "text", as(name));
             sent += `-${one.text}\r\n`;
             expected.push([name, null, new ReplyError(one.text)]);
           } else if (one.kind === "subscribe") {
             const channels = [...one.between.keys(), "last"].map((key) => `c${key}`);
-            channel.change("SSUBSCRIBE", channels, as(name));
+            queue.change("SSUBSCRIBE", channels, as(name));
             for (const [at, other] of one.between.entries()) {
               sent += list("ssubscribe", `c${at}`, 1);
               interject(other);
@@ -328,7 +347,7 @@ describe("a channel that subscribes", () => {
         }
         await receive(...pieces);
         assert.deepEqual(log, expected);
-        assert.equal(channel.isIdle, true);
+        assert.equal(queue.isIdle, true);
       }),
       { numRuns: 300 },
     );

@@ -1,13 +1,16 @@
 /*
  * Commands and their replies on one connection that is ready, in RESP2. The server answers commands
  * in their order. On a connection that subscribes, published messages come between the answers.
+ *
+ * Its users bound the commands that wait: writers by the changes that wait for the store, others by
+ * asking once. A connection without an answer is replaced, and all that wait on it fail.
  */
 
 import type { Duplex } from "node:stream";
 import { readDirectly, readNoMore } from "../../direct-read.js";
 import { BrokenProtocol, encodeCommand, type Reply, ReplyError, ReplyReader } from "./resp.js";
 
-export interface ChannelEvents {
+export interface CommandEvents {
   /** A published message arrived. */
   message?(channel: string, message: string): void;
   /** The server ended subscriptions by itself, because another server owns their slot now. */
@@ -16,33 +19,41 @@ export interface ChannelEvents {
   stray(error: ReplyError): void;
 }
 
+/** The connection could take the command no more, so the server has not got it. */
+export class NotSent extends Error {}
+
 /** Called once: with an error, or with the reply. */
 export type SettleCommand = (error: unknown, reply: Reply) => void;
 
 /** Whether strings of a reply become text or stay bytes. */
 export type Form = "text" | "bytes";
 
+interface Change {
+  /** The first word of the answers. */
+  readonly kind: string;
+  /** The channels whose answers are missing. */
+  readonly channels: Set<string>;
+}
+
 interface Pending {
   readonly form: Form;
   readonly settle: SettleCommand;
-  /** The first word of its answers, if the command changes subscriptions. */
-  readonly kind: unknown;
-  /** Answers that are missing: one for each channel if the command changes subscriptions. */
-  left: number;
+  /** Set if the command changes subscriptions: then there is an answer for each channel. */
+  readonly change: Change | undefined;
   next: Pending | undefined;
 }
 
 const SUBSCRIPTIONS = new Set<unknown>(["subscribe", "ssubscribe", "unsubscribe", "sunsubscribe"]);
 
-export class Channel {
+export class CommandQueue {
   readonly #stream: Duplex;
-  readonly #events: ChannelEvents;
+  readonly #events: CommandEvents;
   #first: Pending | undefined;
   #last: Pending | undefined;
   #broke: Error | undefined;
 
   /** Takes over what `stream` reads. */
-  constructor(stream: Duplex, events: ChannelEvents) {
+  constructor(stream: Duplex, events: CommandEvents) {
     this.#stream = stream;
     this.#events = events;
     const reader = new ReplyReader({
@@ -74,25 +85,26 @@ export class Channel {
   }
 
   send(command: readonly (string | Buffer)[], form: Form, settle: SettleCommand): void {
-    this.#send(command, { form, settle, kind: undefined, left: 1, next: undefined });
+    this.#send(command, { form, settle, change: undefined, next: undefined });
   }
 
   /** SUBSCRIBE, UNSUBSCRIBE or their sharded forms. */
   change(name: string, channels: readonly string[], settle: SettleCommand): void {
-    const kind = name.toLowerCase();
-    this.#send([name, ...channels], { form: "text", settle, kind, left: channels.length, next: undefined });
+    const change = { kind: name.toLowerCase(), channels: new Set(channels) };
+    this.#send([name, ...channels], { form: "text", settle, change, next: undefined });
   }
 
   #send(command: readonly (string | Buffer)[], pending: Pending): void {
     const stream = this.#stream;
     if (!stream.writable) {
-      pending.settle(this.#broke ?? new Error("the connection is closed"), null);
+      pending.settle(new NotSent("the connection is closed"), null);
       return;
     }
+    // First of all: if it throws, no command may wait for an answer.
+    const encoded = encodeCommand(command);
     if (this.#last) this.#last.next = pending;
     else this.#first = pending;
     this.#last = pending;
-    const encoded = encodeCommand(command);
     if (Buffer.isBuffer(encoded)) stream.write(encoded);
     else stream.write(encoded.text, encoded.encoding);
   }
@@ -100,7 +112,7 @@ export class Channel {
   #heard(reply: Reply): void {
     const { message, channelsMoved, stray } = this.#events;
     // The server refuses UNSUBSCRIBE if it has just ended the subscription by itself, and said so.
-    if (message && reply instanceof ReplyError && this.#first?.kind === undefined && isMoved(reply)) {
+    if (message && reply instanceof ReplyError && !this.#first?.change && isMoved(reply)) {
       stray(reply);
       return;
     }
@@ -111,12 +123,12 @@ export class Channel {
         return;
       }
       if (SUBSCRIPTIONS.has(kind)) {
-        const pending = this.#first;
-        if (!pending || pending.kind !== kind) {
+        const change = this.#first?.change;
+        if (change?.kind !== kind || !change?.channels.delete(String(reply[1]))) {
           channelsMoved?.();
           return;
         }
-        if (--pending.left > 0) return;
+        if (change.channels.size > 0) return;
       }
     }
     this.#answered(reply);
