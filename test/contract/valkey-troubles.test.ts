@@ -130,6 +130,28 @@ describe("a reply to no request", () => {
   });
 });
 
+describe("a ping without an answer", () => {
+  test("replaces the connection, unless the server still sends what was published", async (t) => {
+    const { endpoint, sockets } = await answering(t, "");
+    const single = parseValkeyUrl(`valkey://127.0.0.1:${endpoint.port}`);
+    assert.ok(single);
+    const heard: string[] = [];
+    const connection = new ValkeyConnection(single, endpoint, "test", {
+      message: () => undefined,
+      failed: () => undefined,
+      silent: () => heard.push("silent"),
+    });
+    t.after(() => connection.close());
+    await connection.firstUp();
+    const flood = setInterval(() => sockets[0]?.write("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nx\r\n"), 100);
+    await connection.beat();
+    clearInterval(flood);
+    assert.deepEqual(heard, []);
+    await connection.beat();
+    assert.deepEqual(heard, ["silent"]);
+  });
+});
+
 describe("at the start", { concurrency: true }, () => {
   for (const [answer, message] of [
     ["-LOADING Valkey is loading the dataset in memory", /it answers "LOADING .*"\. Wait until/],

@@ -51,6 +51,8 @@ export class CommandQueue {
   #first: Pending | undefined;
   #last: Pending | undefined;
   #broke: Error | undefined;
+  /** How many pieces the server has sent so far, whatever was in them. */
+  pieces = 0;
 
   /** Takes over what `stream` reads. */
   constructor(stream: Duplex, events: CommandEvents) {
@@ -61,6 +63,7 @@ export class CommandQueue {
       isText: () => events.message !== undefined || this.#first?.form === "text",
     });
     const read = (piece: Buffer) => {
+      this.pieces++;
       try {
         reader.read(piece);
       } catch (error) {

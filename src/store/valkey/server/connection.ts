@@ -116,10 +116,7 @@ export class ValkeyConnection {
     });
   }
 
-  /**
-   * Runs a script by its hash, loading it first if the server does not have it. The server may
-   * forget it again before it runs.
-   */
+  /** Runs a script by its hash. Loads it if the server does not have it, or forgets it again. */
   run<Result>(call: ScriptCall<Result>, isAsking = false): Promise<Result> {
     const { script, keys, args, form = "bytes" } = call;
     const command = ["EVALSHA", script.sha, String(keys.length), ...keys, ...args];
@@ -164,15 +161,18 @@ export class ValkeyConnection {
     this.#queue?.change(this.#isSharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", [channel], () => undefined);
   }
 
-  /** Pings the server, and replaces the connection if there is no answer. */
+  /** Pings the server, and replaces the connection if nothing comes. */
   async beat(): Promise<void> {
     this.unstick();
     const queue = this.#queue;
     if (!queue || this.#isBeating) return;
     this.wake();
     this.#isBeating = true;
+    const { pieces } = queue;
     const answered = new Promise((done) => queue.send(["PING"], "text", done));
     await within(realClock, ANSWER_MS_MAX, answered, () => new Silent(ANSWER_MS_MAX)).catch(() => {
+      // The answer to a ping comes after all that was published before it.
+      if (queue.pieces > pieces) return;
       this.#events.silent(ANSWER_MS_MAX);
       this.restart();
     });
