@@ -42,6 +42,9 @@ export function changedValue(change: number): Bit {
 
 /** Packs changes. If several change one cell, the last wins. */
 export function packChanges(changes: Iterable<readonly [offset: number, value: Bit]>): Changes {
+  const only = Array.isArray(changes) && changes.length === 1 ? changes[0] : undefined;
+  // A click: most writes have one change.
+  if (only) return Uint32Array.of(packChange(only[0], only[1]));
   const last = new Map<number, number>();
   for (const [offset, value] of changes) last.set(offset, packChange(offset, value));
   return Uint32Array.from(last.values()).sort();

@@ -74,8 +74,13 @@ export class UpgradeResponse extends EventEmitter {
   }
 }
 
-export function refuseUpgrade(socket: TcpSocket, refusal: Refusal): void {
-  answerUpgrade(socket, ANSWERS[refusal.code].http, refusal.toBody());
+export function refuseUpgrade(
+  socket: TcpSocket,
+  refusal: Refusal,
+  status = ANSWERS[refusal.code].http,
+  lines?: readonly string[],
+): void {
+  answerUpgrade(socket, status, refusal.toBody(), lines);
 }
 
 /**

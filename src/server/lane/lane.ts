@@ -8,12 +8,12 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import { ANSWERS, Refusal } from "../../protocol/errors.js";
+import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BEAT_MS, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
 import type { Connections } from "../connections/connections.js";
-import { answerUpgrade, type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
+import { type PassGuards, refuseUpgrade, UpgradeResponse } from "../connections/upgrades.js";
 import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
@@ -105,13 +105,13 @@ export class Lane {
     response.once("close", () => clearTimeout(late));
     this.#options.passGuards(request, response, (error) => {
       // A middleware's own error is no business of the client.
-      if (error) return this.#refuse(response, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
+      if (error) return this.#refuse(tcp, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
       const answer = acceptHandshake(request, LANE_SUBPROTOCOL, response.headerLines());
       if (!answer) {
         const status = request.method === "GET" ? 400 : 405;
-        return this.#refuse(response, new Refusal("BAD_REQUEST"), status, [VERSION_LINE]);
+        return this.#refuse(tcp, new Refusal("BAD_REQUEST"), status, [VERSION_LINE]);
       }
-      if (this.#isClosed) return this.#refuse(response, new Refusal("GOING_AWAY"));
+      if (this.#isClosed) return this.#refuse(tcp, new Refusal("GOING_AWAY"));
       response.answered();
       // The client may have gone already.
       if (!tcp.readable || !tcp.writable) tcp.destroy();
@@ -122,14 +122,9 @@ export class Lane {
     });
   }
 
-  #refuse(
-    { socket }: UpgradeResponse,
-    refusal: Refusal,
-    status = ANSWERS[refusal.code].http,
-    lines?: readonly string[],
-  ): void {
+  #refuse(tcp: TcpSocket, refusal: Refusal, status?: number, lines?: readonly string[]): void {
     this.#instance.metrics.refused(refusal.code);
-    answerUpgrade(socket, status, refusal.toBody(), lines);
+    refuseUpgrade(tcp, refusal, status, lines);
   }
 
   #serve(tcp: TcpSocket, request: IncomingMessage, head: Buffer): void {

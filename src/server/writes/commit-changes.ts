@@ -5,7 +5,7 @@
  */
 
 import type { Bit } from "../../board/bitmap.js";
-import { type Changes, packChange, packChanges } from "../../board/delta.js";
+import { type Changes, packChanges } from "../../board/delta.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { CellChanges } from "../../board/steps.js";
@@ -31,16 +31,6 @@ interface Part {
 /** Calls `settle` once: with a version of each page at which its part is in, or with a refusal. */
 export function commitChanges(writer: Writer, write: BoardWrite, settle: (outcome: WrittenAt | Refusal) => void): void {
   const { board, changes } = write;
-  const only = changes.length === 1 ? changes[0] : undefined;
-  // A click: most writes have one change.
-  if (only) {
-    const page = pageOf(only[0]);
-    const packed = Uint32Array.of(packChange(offsetOf(only[0]), only[1]));
-    writer.write({ board, page }, partOf(write, packed), (outcome) =>
-      settle(outcome instanceof Refusal ? outcome : [[page, outcome.version]]),
-    );
-    return;
-  }
   const pages = byPage(changes);
   const parts: Part[] = [];
   for (const [page, cells] of pages) {
@@ -68,6 +58,9 @@ export function committed(writer: Writer, write: BoardWrite): Promise<WrittenAt>
 type PageChanges = readonly [page: number, cells: [offset: number, value: Bit][]];
 
 function byPage(changes: CellChanges): readonly PageChanges[] {
+  const only = changes.length === 1 ? changes[0] : undefined;
+  // A click: most writes have one change.
+  if (only) return [[pageOf(only[0]), [[offsetOf(only[0]), only[1]]]]];
   const pages = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
     const page = pageOf(cell);

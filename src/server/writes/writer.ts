@@ -250,10 +250,12 @@ export class Writer {
     const outcome = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
     const code = error.sent ? outcome : batch.code;
     const waiting = this.#giveUpLate(batch.waiting, code, error);
-    const again = { ...batch, waiting, code, attempt: batch.attempt + 1 };
-    const pauseMs = backOffMs(this.#clock, batch.attempt, RETRY_MS_FIRST, RETRY_MS_MAX);
     if (waiting.length === 0) done();
-    else this.#after(pauseMs, () => this.#commit(again, done));
+    else {
+      const again = { ...batch, waiting, code, attempt: batch.attempt + 1 };
+      const pauseMs = backOffMs(this.#clock, batch.attempt, RETRY_MS_FIRST, RETRY_MS_MAX);
+      this.#after(pauseMs, () => this.#commit(again, done));
+    }
   }
 
   /** A failure to answer one client leaves the answers of the others as they are. */
