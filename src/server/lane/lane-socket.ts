@@ -10,12 +10,18 @@ import type { Socket as TcpSocket } from "node:net";
 import { Refusal } from "../../protocol/errors.js";
 import type { PieceReader } from "../../store/direct-read.js";
 import { CLOSING_MS_MAX } from "../connections/connections.js";
+import {
+  BrokenFrame,
+  CLOSED_BY,
+  type FrameLimits,
+  type FrameListener,
+  FrameReader,
+} from "../connections/frame-reader.js";
 import { takeOver } from "../connections/take-over.js";
 import { CLOSE, PONG, webSocketFrame } from "../connections/websocket-frame.js";
 import type { ConnectionLimits } from "../connections/websockets.js";
 import type { Instance } from "../instance/instance.js";
 import { Meter, type Metered } from "../limits/meter.js";
-import { BrokenFrame, CLOSED_BY, type FrameLimits, type FrameListener, FrameReader } from "./frame-reader.js";
 import type { LaneConnection, Wire } from "./lane-connection.js";
 import type { Message } from "./message.js";
 

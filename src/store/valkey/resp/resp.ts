@@ -5,6 +5,8 @@
  * Source: the RESP specification, https://valkey.io/topics/protocol/
  */
 
+import { KeptPieces } from "../../kept-pieces.js";
+
 /** A bulk or simple string is a Buffer, or a string if the reader was asked for text. */
 export type Reply = Buffer | string | number | null | ReplyError | readonly Reply[];
 
@@ -79,9 +81,9 @@ export class ReplyReader {
   #isText = false;
   /** The lists around the current element, outermost first. */
   readonly #open: Open[] = [];
-  /** The pieces of an element that is not complete, and the bytes that it needs at least. */
-  #pieces: Buffer[] = [];
-  #kept = 0;
+  /** Of an element that is not complete. */
+  #kept: KeptPieces | undefined;
+  /** The least bytes that the current element can have. */
   #needed = 0;
 
   constructor(heard: Heard) {
@@ -90,15 +92,9 @@ export class ReplyReader {
 
   /** Passes on each reply that this piece completes. Throws BrokenProtocol. */
   read(piece: Buffer): void {
-    let data = piece;
-    if (this.#kept > 0) {
-      this.#pieces.push(piece);
-      this.#kept += piece.length;
-      if (this.#kept < this.#needed) return;
-      data = Buffer.concat(this.#pieces);
-      this.#pieces = [];
-      this.#kept = 0;
-    }
+    const data = this.#kept ? this.#kept.add(piece) : piece;
+    if (!data) return;
+    this.#kept = undefined;
     this.#data = data;
     this.#at = 0;
     while (this.#at < data.length) {
@@ -106,8 +102,7 @@ export class ReplyReader {
       if (this.#open.length === 0) this.#isText = this.#heard.isText();
       const element = this.#element();
       if (element === PARTIAL) {
-        this.#pieces = [data.subarray(start)];
-        this.#kept = data.length - start;
+        this.#kept = new KeptPieces(data.subarray(start), this.#needed);
         return;
       }
       if (element !== OPENED) this.#close(element);

@@ -8,8 +8,8 @@ import type { Writable } from "node:stream";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as ws from "ws";
+import { BrokenFrame, type FrameLimits, FrameReader } from "../../../../src/server/connections/frame-reader.js";
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from "../../../../src/server/connections/websocket-frame.js";
-import { BrokenFrame, type FrameLimits, FrameReader } from "../../../../src/server/lane/frame-reader.js";
 
 /** The part of `ws` that reads. Its types do not name it. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };

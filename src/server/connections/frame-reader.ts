@@ -6,7 +6,8 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from "../connections/websocket-frame.js";
+import { KeptPieces } from "../../store/kept-pieces.js";
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from "./websocket-frame.js";
 
 /** Codes with which a connection ends (RFC 6455, section 7.4.1). */
 export const CLOSED_BY = { protocol: 1002, noCode: 1005, text: 1007, policy: 1008, size: 1009 } as const;
@@ -44,13 +45,6 @@ interface Fragments {
   bytes: number;
 }
 
-/** The pieces of a frame that is not complete, and the bytes that it needs at least. */
-interface Kept {
-  readonly pieces: Buffer[];
-  bytes: number;
-  needed: number;
-}
-
 const FINAL = 0x80;
 const RESERVED = 0x70;
 const MASKED = 0x80;
@@ -61,7 +55,8 @@ const [LENGTH_16, LENGTH_64] = [126, 127];
 export class FrameReader {
   readonly #limits: FrameLimits;
   #fragments: Fragments | undefined;
-  #kept: Kept | undefined;
+  /** Of a frame that is not complete. */
+  #kept: KeptPieces | undefined;
   #isOver = false;
 
   constructor(limits: FrameLimits) {
@@ -82,7 +77,7 @@ export class FrameReader {
       for (let at = 0; at < data.length && !this.#isOver; ) {
         const end = this.#frame(data, at, listener);
         if (end > data.length) {
-          this.#kept = { pieces: [data.subarray(at)], bytes: data.length - at, needed: end - at };
+          this.#kept = new KeptPieces(data.subarray(at), end - at);
           return;
         }
         at = end;
@@ -97,13 +92,10 @@ export class FrameReader {
   #joined(piece: Buffer): Buffer | undefined {
     const kept = this.#kept;
     if (!kept) return piece;
-    kept.pieces.push(piece);
-    kept.bytes += piece.length;
-    if (kept.pieces.length > this.#limits.partsMax)
-      throw new BrokenFrame(CLOSED_BY.policy, "a frame in too many pieces");
-    if (kept.bytes < kept.needed) return undefined;
-    this.#kept = undefined;
-    return Buffer.concat(kept.pieces, kept.bytes);
+    if (kept.count >= this.#limits.partsMax) throw new BrokenFrame(CLOSED_BY.policy, "a frame in too many pieces");
+    const data = kept.add(piece);
+    if (data) this.#kept = undefined;
+    return data;
   }
 
   /** Passes on the frame at `at` if it is complete. Returns its end, or the least it can be. */
